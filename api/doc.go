@@ -1,0 +1,25 @@
+// Package api is the resource API: what a person asks about their own account,
+// and sign-up. It keeps accounts by package store, and knows a token only by
+// asking the authorization server, over HTTP.
+//
+// Its manual for callers is served at /openapi.json (OpenAPI 3.1). Bodies are
+// JSON objects of at most 64 KiB, whose members are known by their exact names
+// and never null. Every error is a problem document (RFC 9457) with a member
+// code that a program can act on; what is wrong with single members stands in
+// errors, as location and message.
+//
+//	server.go     Config, New, the route table
+//	operation.go  how a row of the table becomes a documented huma operation
+//	edge.go       what every request passes: id, log event, panic, headers, CORS, 404, 405
+//	body.go       what a body and a query pass before huma reads them
+//	guard.go      who may call: tokens, scopes, accounts, delegation
+//	problem.go    every error's way to the wire and to the log
+//	accounts.go   POST /accounts, GET /accounts
+//	me.go         /accounts/me and /accounts/me/password
+//	signin.go     the new user's first token, by the password grant
+//	health.go     /livez, /readyz
+//
+// The invariant to keep: a handler acts for an account only by the principal
+// that api/introspect put into the request's context, never by an id, e-mail or
+// header that the request names.
+package api

@@ -1,0 +1,27 @@
+// Package authz is the authorization server: it gives tokens, tells other
+// backends what a token is worth, and ends them.
+//
+// It keeps no state of its own but keys derived from the system secret; every
+// row is package store's. Operators' endpoints are in authz/admin, on another
+// listener.
+//
+//	server.go         Config, New, the route table
+//	edge.go           what every request passes: id, log event, panics, CORS, methods
+//	form.go           strict parsing of form bodies
+//	client_auth.go    client authentication, one function for all endpoints
+//	keys.go           one key per purpose out of the system secret
+//	token_format.go   gth_at_… and gth_rt_…: made, checked, derived
+//	token.go          POST /oauth2/token and the steps that all grants share
+//	grant_password.go grant_refresh.go   one grant each
+//	introspect.go     POST /oauth2/introspect (RFC 7662)
+//	revoke.go         POST /oauth2/revoke (RFC 7009)
+//	metadata.go       /.well-known/oauth-authorization-server (RFC 8414)
+//	health.go         /livez, /readyz
+//	operator.go       the check of operators' tokens, for authz/admin
+//	errors.go         from whatever went wrong to what the client is told
+//
+// The invariant to keep: no endpoint answers from a token before its HMAC has
+// been verified, and no error that is not the client's own is told as if it
+// were. What we leave out or do otherwise than an RFC says stands in
+// DIVERGENCES.md.
+package authz

@@ -1,0 +1,163 @@
+package authz
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/cors"
+
+	"gatehouse/store"
+)
+
+// event is what is logged of one request: filled as it goes, written once.
+// It never holds a secret, a password or a token.
+type event struct {
+	id      string
+	client  string
+	grant   string
+	account string // the subject
+	address string // the user's, as far as it is known
+	err     string // the OAuth error
+	reason  string
+	cause   error // what only the operator is told
+	header  http.Header
+}
+
+type eventKey struct{}
+
+func eventOf(ctx context.Context) *event {
+	if ev, ok := ctx.Value(eventKey{}).(*event); ok {
+		return ev
+	}
+	return new(event)
+}
+
+// limitAddress is what failures are counted by: an IPv6 network counts as one.
+func (e *event) limitAddress() string { return store.AddressBlock(e.address) }
+
+// statusWriter remembers the status that was answered.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// edge is what every request passes: an id of ours, one log event, security
+// headers, CORS, the method, and a panic that becomes a plain 500.
+func (s *Server) edge(rt route) http.Handler {
+	methods := strings.Split(rt.methods, ", ")
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		w := &statusWriter{ResponseWriter: rw}
+		h := w.Header()
+		ev := &event{id: uuid.NewString(), header: h, address: store.ClientAddress(r, s.cfg.TrustedProxies)}
+		h.Set("X-Request-Id", ev.id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		r = r.WithContext(context.WithValue(r.Context(), eventKey{}, ev))
+		defer func() {
+			if p := recover(); p != nil {
+				ev.err, ev.cause = "server_error", fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error", "error_description": "Something went wrong here. Quote the X-Request-Id."})
+			}
+			s.write(r, rt.path, w.status, time.Since(began), ev)
+		}()
+		switch {
+		case rt.cors && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "":
+			s.cors.HandlerFunc(w, r)
+		case rt.methods != "" && !slices.Contains(methods, r.Method):
+			h.Set("Allow", rt.methods)
+			writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request", "error_description": "Use " + rt.methods + " here."})
+		default:
+			if rt.cors {
+				h.Add("Vary", "Origin")
+			}
+			rt.handler(w, r)
+		}
+	})
+}
+
+// write logs the event: a client's mistake at info, ours at error.
+func (s *Server) write(r *http.Request, path string, status int, took time.Duration, ev *event) {
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	if !s.log.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs, slog.String("id", ev.id), slog.String("method", printable(r.Method)), slog.String("path", path),
+		slog.Int("status", status), slog.Duration("took", took), slog.String("address", ev.address))
+	for _, a := range []struct{ name, value string }{
+		{"client", ev.client}, {"grant", ev.grant}, {"subject", ev.account}, {"error", ev.err}, {"reason", ev.reason},
+	} {
+		if a.value != "" {
+			attrs = append(attrs, slog.String(a.name, a.value))
+		}
+	}
+	if ev.cause != nil {
+		attrs = append(attrs, slog.String("cause", ev.cause.Error()))
+	}
+	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// newCORS answers preflights, in which the browser does not say which client
+// it will be: any origin that some client registered may ask. The answer
+// itself goes to the client's own origins alone, see allowOrigin. Credentials
+// are never allowed, as no endpoint here takes a cookie.
+func (s *Server) newCORS() *cors.Cors {
+	return cors.New(cors.Options{
+		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
+			if slices.Contains(s.cfg.Origins, origin) {
+				return true, nil
+			}
+			known, err := s.store.OriginRegistered(r.Context(), origin)
+			if err != nil {
+				eventOf(r.Context()).cause = err
+			}
+			return known, nil
+		},
+		AllowedMethods:       []string{http.MethodPost},
+		AllowedHeaders:       []string{"Authorization", "Content-Type"},
+		MaxAge:               600,
+		OptionsSuccessStatus: http.StatusNoContent,
+	})
+}
+
+// allowOrigin lets a page read the answer if its origin is the client's own or
+// the operator's. It is called as soon as the client is known, so that errors
+// can be read too.
+func (s *Server) allowOrigin(h http.Header, r *http.Request, client *store.Client) {
+	origin := r.Header.Get("Origin")
+	if origin == "" || strings.HasSuffix(r.URL.Path, "/oauth2/introspect") {
+		return
+	}
+	if client.Origins.Has(origin) || slices.Contains(s.cfg.Origins, origin) {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate, X-Request-Id")
+	}
+}

@@ -1,0 +1,112 @@
+package authz
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/ory/fosite"
+
+	"gatehouse/store"
+)
+
+// refusal is an OAuth error with what our answers add to it.
+type refusal struct {
+	*fosite.RFC6749Error
+	status int           // instead of the error's own
+	say    string        // error_description: what the client can do about it
+	reason string        // machine-readable, from a closed list
+	retry  time.Duration // Retry-After
+	cause  error         // for the log
+}
+
+// Unwrap lets errors.Is find the OAuth error.
+func (r *refusal) Unwrap() error { return r.RFC6749Error }
+
+// The reasons that an answer may name.
+const reasonExpired = "expired"
+
+func invalidRequest(say string) error {
+	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, say: say}
+}
+func invalidGrant(say string) error { return &refusal{RFC6749Error: fosite.ErrInvalidGrant, say: say} }
+func invalidScope(say string) error { return &refusal{RFC6749Error: fosite.ErrInvalidScope, say: say} }
+func invalidClient(say string) error {
+	return &refusal{RFC6749Error: fosite.ErrInvalidClient, say: say}
+}
+
+// errInvalidTarget is RFC 8707 §2's.
+var errInvalidTarget = &fosite.RFC6749Error{ErrorField: "invalid_target", CodeField: http.StatusBadRequest}
+
+func invalidTarget(say string) error { return &refusal{RFC6749Error: errInvalidTarget, say: say} }
+
+// refusalOf says what a client is told of an error. What it does not know is
+// not the client's fault: 503, as almost always the database is away, and the
+// cause goes to the log.
+func refusalOf(err error) *refusal {
+	var known *refusal
+	var limit *store.LimitError
+	var oauth *fosite.RFC6749Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &limit):
+		return &refusal{RFC6749Error: fosite.ErrTemporarilyUnavailable, status: http.StatusTooManyRequests,
+			say: "Too many failed attempts. Wait before the next one.", retry: limit.Wait}
+	case errors.Is(err, store.ErrBusy):
+		return &refusal{RFC6749Error: fosite.ErrTemporarilyUnavailable, status: http.StatusServiceUnavailable,
+			say: "Too many sign-ins at once. Try again shortly.", retry: time.Second}
+	case errors.Is(err, context.Canceled):
+		return &refusal{RFC6749Error: fosite.ErrTemporarilyUnavailable, status: http.StatusServiceUnavailable,
+			say: "The request was given up.", retry: time.Second}
+	case errors.As(err, &oauth) && oauth.CodeField < 500:
+		return &refusal{RFC6749Error: oauth, say: oauth.HintField, cause: oauth.Cause()}
+	}
+	return &refusal{RFC6749Error: fosite.ErrTemporarilyUnavailable, status: http.StatusServiceUnavailable,
+		say: "The server cannot reach what it needs. Try again shortly.", retry: 2 * time.Second, cause: err}
+}
+
+// fail answers an OAuth endpoint's error (RFC 6749 §5.2) and notes it in the
+// request's log event.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	f := refusalOf(err)
+	status := f.status
+	if status == 0 {
+		status = f.CodeField
+	}
+	ev := eventOf(r.Context())
+	ev.err, ev.reason, ev.cause = f.ErrorField, f.reason, f.cause
+	h := w.Header()
+	noStore(h)
+	if status == http.StatusUnauthorized { // RFC 9110 §11.6.1
+		h.Set("WWW-Authenticate", `Basic realm="gatehouse", charset="UTF-8"`)
+	}
+	if f.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retry.Seconds()))))
+	}
+	body := struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description,omitempty"`
+		Reason      string `json:"reason,omitempty"`
+	}{f.ErrorField, f.say, f.reason}
+	if body.Description == "" {
+		body.Description = f.DescriptionField
+	}
+	writeJSON(w, status, body)
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body) // the only error left is a connection that is gone
+}
+
+// noStore keeps tokens out of every cache (RFC 6749 §5.1).
+func noStore(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+}

@@ -1,0 +1,195 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/ory/fosite"
+
+	"gatehouse/store"
+)
+
+// refreshGrant is the refresh token grant (RFC 6749 §6), idempotent: whoever
+// presents a token within the grace gets the same successor pair, so that two
+// tabs, or a client that lost the answer, are not logged out. After the grace
+// a second use is theft and ends the family (RFC 9700 §4.14.2).
+type refreshGrant struct{ *grants }
+
+// HandleTokenEndpointRequest checks the presented token and narrows the scope.
+func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, req fosite.AccessRequester) error {
+	text := req.GetRequestForm().Get("refresh_token")
+	if text == "" {
+		return invalidRequest("Missing refresh token parameter.")
+	}
+	old := g.keys.verify(text)
+	if old == nil || old.kind != refreshToken {
+		return invalidGrant("This is not a refresh token of this server.")
+	}
+	p, err := g.store.PresentedRefresh(ctx, old.signature)
+	if errors.Is(err, store.ErrNotFound) {
+		return errRefreshEnded()
+	}
+	if err != nil {
+		return err
+	}
+	client := req.GetClient().(*store.Client)
+	if p.ClientID != client.ID {
+		return invalidGrant("This refresh token was issued to another client.")
+	}
+	if err := g.usable(ctx, p); err != nil {
+		return err
+	}
+	scope, err := narrowed(req.GetRequestedScopes(), p.Scope, client.Scope, invalidScope("A refresh cannot widen the scope."))
+	if err != nil {
+		return err
+	}
+	if len(scope) == 0 {
+		return invalidScope("This client is no longer registered for any scope of the grant.")
+	}
+	audience, err := narrowed(req.GetRequestedAudience(), p.Audience, client.Audience, invalidTarget("A refresh cannot widen the audience."))
+	if err != nil {
+		return err
+	}
+	session := req.GetSession().(*store.Session)
+	session.Presented = p
+	session.Grant.ID, session.Grant.Subject = p.GrantID, p.Subject
+	session.Grant.Scope, session.Grant.Audience = scope, audience
+	return nil
+}
+
+// narrowed is what was asked of what was granted, or all of it; and of that
+// what the client is still registered for.
+func narrowed(asked []string, granted, registered store.Words, refused error) (store.Words, error) {
+	if !granted.Holds(asked) {
+		return nil, refused
+	}
+	if len(asked) == 0 {
+		asked = granted
+	}
+	return slices.DeleteFunc(slices.Clone(store.Words(asked)), func(w string) bool { return !registered.Has(w) }), nil
+}
+
+// usable refuses a token that has ended, and ends the family of one that was
+// used again after the grace.
+func (g refreshGrant) usable(ctx context.Context, p *store.PresentedRefresh) error {
+	if !p.Live(g.store.Now()) {
+		return errRefreshEnded()
+	}
+	if !g.store.Reused(p) {
+		return nil
+	}
+	ev := eventOf(ctx)
+	ev.cause = errors.New("a spent refresh token was used again: its family is revoked")
+	if err := g.store.RevokeGrant(ctx, p.GrantID); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err := g.store.Audit(ctx, p.ClientID, "refresh_token.reuse", p.GrantID, store.Refused,
+		map[string]any{"subject": p.Subject, "address": ev.address}); err != nil {
+		return err
+	}
+	return &refusal{RFC6749Error: fosite.ErrInvalidGrant, cause: ev.cause,
+		say: "This refresh token was used before. As a precaution its sign-in has ended."}
+}
+
+func errRefreshEnded() error {
+	return &refusal{RFC6749Error: fosite.ErrInvalidGrant, reason: reasonExpired, say: "This refresh token has expired or was revoked."}
+}
+
+// PopulateTokenEndpointResponse writes the successor pair, or finds the one
+// that another call has written.
+func (g refreshGrant) PopulateTokenEndpointResponse(ctx context.Context, req fosite.AccessRequester, resp fosite.AccessResponder) error {
+	client, session := req.GetClient().(*store.Client), req.GetSession().(*store.Session)
+	old := g.keys.verify(req.GetRequestForm().Get("refresh_token"))
+	if !client.RotateRefresh {
+		return g.keep(ctx, old, client, session, resp)
+	}
+	keys := &g.keys[0]
+	if session.Presented.SpentAt != nil {
+		if keys = g.keys.byID(session.Presented.SecretID); keys == nil {
+			return errRefreshEnded()
+		}
+	}
+	access, refresh := keys.successors(old, session.Presented.Salt)
+	done, err := g.store.Rotate(ctx, store.Rotation{
+		Old: old.signature, SecretID: keys.id, Refresh: refresh.signature,
+		Access:   g.accessRow(access, session),
+		Lifetime: lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife),
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return g.refused(ctx, old)
+	}
+	if err != nil {
+		return err
+	}
+	if done.First {
+		session.AccessExpiresAt = earlier(session.AccessExpiresAt, done.GrantEnd)
+	} else if access, refresh, err = g.asIssued(ctx, done, old, session); err != nil {
+		return err
+	}
+	resp.SetAccessToken(access.String())
+	resp.SetExtra("refresh_token", refresh.String())
+	resp.SetScopes(fosite.Arguments(session.Grant.Scope))
+	return nil
+}
+
+func (g refreshGrant) accessRow(access *token, session *store.Session) store.AccessToken {
+	return store.AccessToken{Signature: access.signature, GrantID: session.Grant.ID, Scope: session.Grant.Scope,
+		Audience: session.Grant.Audience, ExpiresAt: session.AccessExpiresAt}
+}
+
+// asIssued gives a later caller the pair as the first one got it: the same
+// tokens, the first one's scope, and what remains of the lifetime.
+func (g refreshGrant) asIssued(ctx context.Context, done store.Rotated, old *token, session *store.Session) (access, refresh *token, err error) {
+	keys := g.keys.byID(done.SecretID)
+	if keys == nil {
+		return nil, nil, errRefreshEnded()
+	}
+	access, refresh = keys.successors(old, session.Presented.Salt)
+	row, err := g.store.IssuedAccess(ctx, access.signature)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil, errRefreshEnded()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	session.Grant.Scope, session.AccessExpiresAt = row.Scope, row.ExpiresAt
+	return access, refresh, nil
+}
+
+// refused tells why a token that was usable a moment ago could not be spent.
+func (g refreshGrant) refused(ctx context.Context, old *token) error {
+	p, err := g.store.PresentedRefresh(ctx, old.signature)
+	if errors.Is(err, store.ErrNotFound) {
+		return errRefreshEnded()
+	}
+	if err != nil {
+		return err
+	}
+	if err := g.usable(ctx, p); err != nil {
+		return err
+	}
+	return invalidGrant("This refresh token was replaced, and its successor has been used.")
+}
+
+// keep gives a new access token to a client whose refresh tokens are not
+// rotated.
+func (g refreshGrant) keep(ctx context.Context, old *token, client *store.Client, session *store.Session, resp fosite.AccessResponder) error {
+	access := g.keys.mint(accessToken)
+	session.AccessExpiresAt = earlier(session.AccessExpiresAt, session.Presented.GrantEnd)
+	life := lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife)
+	err := g.store.KeepRefresh(ctx, store.Rotation{
+		Old: old.signature, Access: g.accessRow(access, session),
+		Lifetime: min(life, session.Presented.GrantEnd.Sub(g.store.Now())),
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return errRefreshEnded()
+	}
+	if err != nil {
+		return err
+	}
+	resp.SetAccessToken(access.String())
+	resp.SetExtra("refresh_token", old.String())
+	resp.SetScopes(fosite.Arguments(session.Grant.Scope))
+	return nil
+}

@@ -1,0 +1,67 @@
+package authz
+
+import (
+	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+)
+
+// minSecret is the least length of a system secret, in bytes.
+const minSecret = 32
+
+// derived are the keys that come out of one system secret. The secret itself
+// is never used for anything else.
+type derived struct {
+	id        []byte // names the secret in the database without telling it
+	access    []byte
+	refresh   []byte
+	successor []byte
+}
+
+// keyring holds the derived keys, those that make new tokens first; the others
+// only verify.
+type keyring []derived
+
+// newKeyring derives one key for each purpose by HKDF-SHA-256 (RFC 5869), with
+// info gatehouse/v1/<purpose>.
+func newKeyring(secrets [][]byte) (keyring, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("secrets: at least one is needed")
+	}
+	ring := make(keyring, len(secrets))
+	for i, secret := range secrets {
+		if len(secret) < minSecret {
+			return nil, fmt.Errorf("secrets: number %d has %d bytes, want at least %d", i+1, len(secret), minSecret)
+		}
+		d := &ring[i]
+		for purpose, key := range map[string]*[]byte{
+			"id": &d.id, "access": &d.access, "refresh": &d.refresh, "successor": &d.successor,
+		} {
+			*key = DeriveKey(secret, purpose)
+		}
+		d.id = d.id[:8]
+	}
+	return ring, nil
+}
+
+// DeriveKey returns the key of 32 bytes that a system secret gives for one
+// purpose: "dummy" is for store's HasherConfig.
+func DeriveKey(secret []byte, purpose string) []byte {
+	key, err := hkdf.Key(sha256.New, secret, nil, "gatehouse/v1/"+purpose, sha256.Size)
+	if err != nil {
+		panic(err) // HKDF fails for outputs over 8160 bytes alone (RFC 5869 §2.3)
+	}
+	return key
+}
+
+// byID finds the keys of a secret named in the database; nil if it is gone.
+func (k keyring) byID(id []byte) *derived {
+	for i := range k {
+		if bytes.Equal(k[i].id, id) {
+			return &k[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package authz
+
+import "net/http"
+
+// revoke serves POST /oauth2/revoke (RFC 7009 §2). A refresh token ends its
+// whole family, spent or not; an access token ends itself. What is not the
+// client's, or no token at all, is answered 200 and left alone (§2.2).
+func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	form, err := readForm(w, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	client, err := s.authenticateClient(ctx, r, form)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if form.Get("token") == "" {
+		s.fail(w, r, invalidRequest("The parameter token is missing."))
+		return
+	}
+	if t := s.keys.verify(form.Get("token")); t != nil {
+		end := s.store.RevokeAccess
+		if t.kind == refreshToken {
+			end = s.store.RevokeFamily
+		}
+		if err := end(ctx, t.signature, client.ID); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+	}
+	noStore(w.Header())
+	w.WriteHeader(http.StatusOK)
+}

@@ -1,0 +1,254 @@
+package authz
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ory/fosite"
+
+	"gatehouse/store"
+)
+
+// token serves POST /oauth2/token, where a grant is exchanged for tokens
+// (RFC 6749 §3.2).
+func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+	ctx := s.store.Begin(r.Context())
+	form, err := readForm(w, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if err := s.grants.known(form.Get("grant_type")); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	eventOf(ctx).grant = form.Get("grant_type")
+	req, err := s.provider.NewAccessRequest(ctx, r, new(store.Session))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	resp, err := s.provider.NewAccessResponse(ctx, req)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if err := s.store.Flush(ctx); err == store.ErrNotFound {
+		s.fail(w, r, errWrongPassword(err)) // the account or the client ended while this sign-in was under way
+		return
+	} else if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	noStore(w.Header())
+	writeJSON(w, http.StatusOK, resp.ToMap())
+}
+
+// grants is the one token endpoint handler that fosite sees. It takes the
+// steps that every grant shares, so that none can forget one, and leaves the
+// rest to the grant's own handler.
+type grants struct {
+	*Server
+	handlers map[string]grantHandler
+}
+
+// grantHandler is a grant of one type.
+type grantHandler struct {
+	fosite.TokenEndpointHandler
+	continues bool // goes on with a grant that exists, whose scope and audience bound it
+}
+
+// known refuses a missing or unknown grant_type (RFC 6749 §5.2).
+func (g *grants) known(grantType string) error {
+	if grantType == "" {
+		return invalidRequest("The parameter grant_type is missing.")
+	}
+	if _, ok := g.handlers[grantType]; !ok {
+		return &refusal{RFC6749Error: fosite.ErrUnsupportedGrantType, say: "This server has the grants " + g.names() + "."}
+	}
+	return nil
+}
+
+func (g *grants) names() string { return strings.Join(grantTypes(g.handlers), ", ") }
+
+func grantTypes(handlers map[string]grantHandler) []string {
+	var names []string
+	for _, name := range store.GrantTypes {
+		if _, ok := handlers[name]; ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// CanHandleTokenEndpointRequest is true: the endpoint has refused the rest.
+func (g *grants) CanHandleTokenEndpointRequest(context.Context, fosite.AccessRequester) bool {
+	return true
+}
+
+// CanSkipClientAuth is false: every grant needs a client (RFC 6749 §3.2.1).
+func (g *grants) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
+
+// HandleTokenEndpointRequest checks what the client asks for, then lets the
+// grant check what it brings.
+func (g *grants) HandleTokenEndpointRequest(ctx context.Context, req fosite.AccessRequester) error {
+	name := req.GetRequestForm().Get("grant_type")
+	handler, client := g.handlers[name], req.GetClient().(*store.Client)
+	if !client.GrantTypes.Has(name) {
+		return &refusal{RFC6749Error: fosite.ErrUnauthorizedClient, say: "This client is not registered for the grant " + name + "."}
+	}
+	audience, err := requestedAudience(req.GetRequestForm())
+	if err != nil {
+		return err
+	}
+	req.SetRequestedAudience(audience)
+	if !handler.continues {
+		if err := g.bound(name, client, req); err != nil {
+			return err
+		}
+	}
+	g.begin(client, req)
+	return handler.HandleTokenEndpointRequest(ctx, req)
+}
+
+// PopulateTokenEndpointResponse issues the tokens.
+func (g *grants) PopulateTokenEndpointResponse(ctx context.Context, req fosite.AccessRequester, resp fosite.AccessResponder) error {
+	if err := g.handlers[req.GetRequestForm().Get("grant_type")].PopulateTokenEndpointResponse(ctx, req, resp); err != nil {
+		return err
+	}
+	session := req.GetSession().(*store.Session)
+	eventOf(ctx).account = session.GetSubject()
+	resp.SetTokenType("Bearer")
+	resp.SetExpiresIn(session.AccessExpiresAt.Sub(g.store.Now()).Round(time.Second))
+	return nil
+}
+
+// bound grants scope and audience out of what the client is registered for:
+// its defaults where it asks for none (RFC 6749 §3.3, RFC 8707 §2).
+func (g *grants) bound(name string, client *store.Client, req fosite.AccessRequester) error {
+	scope := store.Words(req.GetRequestedScopes())
+	if len(scope) == 0 {
+		scope = client.DefaultScope
+	}
+	if len(scope) == 0 {
+		return invalidScope("This client has no default scope: ask for one.")
+	}
+	if !client.Scope.Holds(scope) {
+		return invalidScope("This client is not registered for all of these scopes.")
+	}
+	admin := scope.Has(store.ScopeAdmin)
+	if admin && (name != store.GrantClientCredentials || !client.Operator) {
+		return invalidScope("The scope admin is given to operator clients alone, by client_credentials.")
+	}
+	own := client.Audience
+	if admin {
+		own = store.Words{g.adminAudience()}
+	}
+	audience := store.Words(req.GetRequestedAudience())
+	if len(audience) == 0 {
+		audience = own
+	}
+	if !own.Holds(audience) {
+		return invalidTarget("This client is not registered for all of these audiences.")
+	}
+	grant(req, scope, audience)
+	return nil
+}
+
+func grant(req fosite.Requester, scope, audience store.Words) {
+	for _, s := range scope {
+		req.GrantScope(s)
+	}
+	for _, a := range audience {
+		req.GrantAudience(a)
+	}
+}
+
+// requestedAudience reads audience (RFC 8693 §2.1) and resource, which is an
+// absolute URI without fragment (RFC 8707 §2); each may be repeated.
+func requestedAudience(form url.Values) ([]string, error) {
+	for _, r := range form["resource"] {
+		u, err := url.Parse(r)
+		if err != nil || !u.IsAbs() || strings.Contains(r, "#") {
+			return nil, invalidTarget("A resource is an absolute URI without fragment.")
+		}
+	}
+	audience := slices.Concat(form["audience"], form["resource"])
+	if slices.ContainsFunc(audience, func(a string) bool { return a == "" || strings.Contains(a, " ") }) {
+		return nil, invalidTarget("An audience is one name or URI.")
+	}
+	return audience, nil
+}
+
+// begin fills in the grant that a sign-in makes.
+func (g *grants) begin(client *store.Client, req fosite.AccessRequester) {
+	now := g.store.Now()
+	session := req.GetSession().(*store.Session)
+	id := store.NewGrantID()
+	req.SetID(id)
+	session.Grant = store.Grant{
+		ID: id, RootID: id, ClientID: client.ID, Subject: client.ID,
+		Scope: store.Words(req.GetGrantedScopes()), Audience: store.Words(req.GetGrantedAudience()),
+		AuthTime: now, CreatedAt: now,
+	}
+	session.AccessExpiresAt = now.Add(lifetime(client.AccessTokenLifetime, g.cfg.AccessTokenLife))
+	session.Grant.ExpiresAt = session.AccessExpiresAt
+}
+
+func lifetime(registered int64, otherwise time.Duration) time.Duration {
+	if registered > 0 {
+		return time.Duration(registered) * time.Second
+	}
+	return otherwise
+}
+
+// issue makes the tokens of a new grant and puts them into the unit of work: a
+// refresh token too where the client is registered for refreshing.
+func (g *grants) issue(ctx context.Context, req fosite.AccessRequester, resp fosite.AccessResponder) {
+	client, session := req.GetClient().(*store.Client), req.GetSession().(*store.Session)
+	now := session.Grant.CreatedAt
+	at := g.keys.mint(accessToken)
+	row := &store.AccessToken{
+		Signature: at.signature, GrantID: session.Grant.ID, Scope: session.Grant.Scope, Audience: session.Grant.Audience,
+		IssuedAt: now, ExpiresAt: session.AccessExpiresAt,
+	}
+	resp.SetAccessToken(at.String())
+	resp.SetScopes(fosite.Arguments(session.Grant.Scope))
+	var refresh *store.RefreshToken
+	if client.GrantTypes.Has(store.GrantRefreshToken) {
+		session.Grant.ExpiresAt = now.Add(lifetime(client.GrantLifetime, g.cfg.GrantLife))
+		end := now.Add(lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife))
+		rt := g.keys.mint(refreshToken)
+		refresh = &store.RefreshToken{Signature: rt.signature, Salt: store.NewSalt(), IssuedAt: now,
+			ExpiresAt: earlier(end, session.Grant.ExpiresAt)}
+		row.ExpiresAt = earlier(row.ExpiresAt, session.Grant.ExpiresAt)
+		session.AccessExpiresAt = row.ExpiresAt
+		resp.SetExtra("refresh_token", rt.String())
+	}
+	g.store.AddGrant(ctx, session, row, refresh)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// clientCredentials is fosite's handler (RFC 6749 §4.4), with the token's end
+// on the server's clock.
+type clientCredentials struct{ fosite.TokenEndpointHandler }
+
+// HandleTokenEndpointRequest checks with fosite and then sets the end again,
+// which fosite takes from the process's clock.
+func (c clientCredentials) HandleTokenEndpointRequest(ctx context.Context, req fosite.AccessRequester) error {
+	session := req.GetSession().(*store.Session)
+	end := session.AccessExpiresAt
+	err := c.TokenEndpointHandler.HandleTokenEndpointRequest(ctx, req)
+	session.AccessExpiresAt = end
+	return err
+}

@@ -1,0 +1,268 @@
+package authz
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"gatehouse/store"
+	"gatehouse/store/storetest"
+)
+
+// world is a running server on a real database, with the clients and the
+// account that tests need.
+type world struct {
+	t       *testing.T
+	store   *store.Store
+	server  *Server
+	http    *httptest.Server
+	clock   *clock
+	account *store.Account
+	log     *logBuffer
+	queries *queryCount
+}
+
+const (
+	email    = "Demo@example.com"
+	password = "correct horse battery"
+	secret   = "secret-secret-secret-secret-secret-0123"
+	grace    = 30 * time.Second
+)
+
+// clock is a clock that tests move.
+type clock struct {
+	mu    sync.Mutex
+	ahead time.Duration
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
+}
+
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// queryCount counts the statements that reach PostgreSQL.
+type queryCount struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (q *queryCount) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.n++
+	return ctx
+}
+
+func (q *queryCount) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (q *queryCount) take() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.n
+	q.n = 0
+	return n
+}
+
+var testLimits = store.Limits{
+	PasswordAccount: store.Limit{Max: 10, Window: 15 * time.Minute},
+	PasswordAddress: store.Limit{Max: 1000, Window: 15 * time.Minute},
+}
+
+func each(t *testing.T, test func(t *testing.T, w *world)) {
+	storetest.Each(t, func(t *testing.T, databaseURL string) { test(t, newWorld(t, databaseURL)) })
+}
+
+func newWorld(t *testing.T, databaseURL string) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{}, log: &logBuffer{}, queries: &queryCount{}}
+	w.store = storetest.Open(t, store.Config{URL: databaseURL, RefreshGrace: grace, Now: w.clock.now, Tracer: w.queries})
+	w.server = w.serve([]byte(strings.Repeat("s", 32)))
+	w.http = httptest.NewServer(w.server.Handler())
+	t.Cleanup(w.http.Close)
+	ctx := context.Background()
+	all := store.Words{store.GrantPassword, store.GrantRefreshToken, store.GrantClientCredentials}
+	frontend := store.Words{store.GrantPassword, store.GrantRefreshToken}
+	readWrite := store.Words{"read", "write"}
+	for _, c := range []store.Client{
+		{ID: "web", Type: store.Confidential, GrantTypes: all, FirstParty: true, RotateRefresh: true, Audience: store.Words{"https://api.example.com", "https://other.example.com"}},
+		{ID: "spa", Type: store.Public, GrantTypes: frontend, FirstParty: true, RotateRefresh: true, Origins: store.Words{"https://app.example.com"}},
+		{ID: "tutorial", Type: store.Confidential, ExposedSecret: true, GrantTypes: frontend, FirstParty: true, RotateRefresh: true},
+		{ID: "kept", Type: store.Confidential, GrantTypes: frontend, FirstParty: true},
+		{ID: "third", Type: store.Confidential, GrantTypes: store.Words{store.GrantRefreshToken}, RotateRefresh: true},
+		{ID: "resource", Type: store.Confidential, IntrospectAll: true},
+		{ID: "api", Type: store.Confidential, Audience: store.Words{"https://api.example.com"}},
+		{ID: "stranger", Type: store.Confidential, Audience: store.Words{"https://stranger.example.com"}},
+		{ID: "forwarder", Type: store.Confidential, GrantTypes: frontend, FirstParty: true, TrustedForwarder: true, RotateRefresh: true},
+	} {
+		c.Scope = store.Words{"read", "write", "more"}
+		c.DefaultScope = readWrite
+		w.addClient(c)
+	}
+	w.addClient(store.Client{ID: "operator", Type: store.Confidential, Operator: true,
+		GrantTypes: all, FirstParty: true, RotateRefresh: true, Scope: store.Words{"admin", "read"}})
+	var err error
+	w.account, err = w.store.CreateUser(ctx, store.NewAccount{Email: email, Username: "demo", FirstName: "Demo", Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// serve makes one more server on the same database.
+func (w *world) serve(secrets ...[]byte) *Server {
+	w.t.Helper()
+	s, err := New(Config{
+		Issuer: "https://id.example.com", Secrets: secrets, Limits: testLimits, Origins: []string{"https://operator.example.com"},
+		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}, w.store)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+func (w *world) addClient(c store.Client) {
+	w.t.Helper()
+	given := secret
+	if c.Type == store.Public {
+		given = ""
+	}
+	if _, err := w.store.CreateClient(context.Background(), &c, given); err != nil {
+		w.t.Fatalf("client %s: %v", c.ID, err)
+	}
+}
+
+// answer is what an endpoint said.
+type answer struct {
+	code   int
+	header http.Header
+	text   string
+	body   map[string]any
+}
+
+func (a answer) str(name string) string {
+	s, _ := a.body[name].(string)
+	return s
+}
+
+// post sends a form; a client with a secret authenticates by HTTP Basic.
+func (w *world) post(path, client string, form url.Values) answer {
+	w.t.Helper()
+	req, err := http.NewRequest("POST", w.http.URL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	switch client {
+	case "":
+	case "spa":
+		form.Set("client_id", client)
+		return w.send(mustRequest(w, path, form.Encode()))
+	default:
+		req.SetBasicAuth(client, secret)
+	}
+	return w.send(req)
+}
+
+func mustRequest(w *world, path, body string) *http.Request {
+	w.t.Helper()
+	req, err := http.NewRequest("POST", w.http.URL+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return req
+}
+
+func (w *world) send(req *http.Request) answer {
+	w.t.Helper()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Error(err) // not Fatal: called by goroutines too
+		return answer{}
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	a := answer{code: resp.StatusCode, header: resp.Header, text: string(text)}
+	json.Unmarshal(text, &a.body)
+	return a
+}
+
+func (w *world) token(client string, form url.Values) answer {
+	w.t.Helper()
+	return w.post("/oauth2/token", client, form)
+}
+
+// login signs in and fails the test if that fails.
+func (w *world) login(client string) answer {
+	w.t.Helper()
+	a := w.token(client, url.Values{"grant_type": {"password"}, "username": {email}, "password": {password}})
+	if a.code != 200 {
+		w.t.Fatalf("sign-in at %s: %d %s", client, a.code, a.text)
+	}
+	return a
+}
+
+func (w *world) refresh(client, token string) answer {
+	w.t.Helper()
+	return w.token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+}
+
+// introspect asks as the client that sees everything.
+func (w *world) introspect(token string) answer {
+	w.t.Helper()
+	return w.post("/oauth2/introspect", "resource", url.Values{"token": {token}})
+}
+
+func (w *world) active(token string) bool {
+	w.t.Helper()
+	a := w.introspect(token)
+	if a.code != 200 {
+		w.t.Fatalf("introspect: %d %s", a.code, a.text)
+	}
+	return a.body["active"] == true
+}
+
+// count runs a counting query.
+func (w *world) count(query string, args ...any) int {
+	w.t.Helper()
+	n, err := w.store.Count(context.Background(), query, args...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"gatehouse/store"
+)
+
+// The databases, as -only and the table name them, and where .ci/with-postgres
+// says that PostgreSQL is.
+const (
+	postgres      = "postgres"
+	sqlite        = "sqlite"
+	envPostgres   = "GATEHOUSE_TEST_POSTGRES"
+	envPostmaster = "GATEHOUSE_TEST_POSTGRES_PID"
+)
+
+// Who asks, for what.
+const (
+	webClient      = "bench-web"      // password, refresh_token
+	serviceClient  = "bench-service"  // client_credentials
+	resourceClient = "bench-resource" // introspection
+	benchSecret    = "bench-secret-bench-secret-bench-secret"
+	benchScope     = "read write"
+	benchAudience  = "https://api.example.com"
+	userPassword   = "correct horse battery staple"
+)
+
+func userEmail(n int) string { return "user" + strconv.Itoa(n) + "@example.com" }
+
+// database is one database under test, with all that it takes to load it.
+type database struct {
+	bench    *bench
+	kind     string
+	url      string
+	secret   string // the server's system secret
+	meter    meter
+	tokens   *tokens
+	families atomic.Int64 // how many families have been given out
+	drop     func() error
+}
+
+// nextFamily is the number of a refresh token that nobody has used. A run that
+// uses up all of them goes round, and is refused.
+func (d *database) nextFamily() int { return d.tokens.family(int(d.families.Add(1) - 1)) }
+
+// openDatabase makes a database with n tokens.
+func (b *bench) openDatabase(ctx context.Context, kind string, n int) (_ *database, err error) {
+	d := &database{bench: b, kind: kind, secret: strings.Repeat(rand.Text(), 2), drop: func() error { return nil }}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if kind == sqlite {
+		dir, err := os.MkdirTemp(b.dir, "sqlite")
+		if err != nil {
+			return nil, err
+		}
+		d.url, d.drop = "sqlite://"+filepath.Join(dir, "gatehouse.db"), func() error { return os.RemoveAll(dir) }
+	} else if err := d.createPostgres(ctx); err != nil {
+		return nil, err
+	}
+	account, err := d.register(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.tokens = newTokens(d.secret, n, account)
+	if kind == sqlite {
+		err = d.fillSQLite(ctx)
+	} else {
+		err = d.fillPostgres(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fill the tables: %w", err)
+	}
+	return d, d.checkTokens(ctx)
+}
+
+func (d *database) close() error {
+	if d.meter.stats != nil {
+		d.meter.stats.Close(context.Background())
+		d.meter.stats = nil
+	}
+	return d.drop()
+}
+
+// createPostgres makes a database of our own on the server that the
+// environment names.
+func (d *database) createPostgres(ctx context.Context) error {
+	pid, err := strconv.Atoi(os.Getenv(envPostmaster))
+	if err != nil {
+		return fmt.Errorf("%s: %w", envPostmaster, err)
+	}
+	server, name := os.Getenv(envPostgres), "bench"+strings.ToLower(rand.Text())
+	u, err := url.Parse(server)
+	if err != nil {
+		return fmt.Errorf("%s: %w", envPostgres, err)
+	}
+	if err := execPostgres(ctx, server, "CREATE DATABASE "+name); err != nil {
+		return err
+	}
+	d.drop = func() error { return execPostgres(context.Background(), server, "DROP DATABASE "+name+" WITH (FORCE)") }
+	u.Path = "/" + name
+	d.url = u.String()
+	d.meter.postmaster = pid
+	if d.meter.stats, err = pgx.Connect(ctx, d.url); err != nil {
+		return err
+	}
+	_, err = d.meter.stats.Exec(ctx, "CREATE EXTENSION pg_stat_statements")
+	return err
+}
+
+func execPostgres(ctx context.Context, server, statement string) error {
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+// register makes the schema, the clients and the users, and returns the first
+// user's id.
+func (d *database) register(ctx context.Context) (string, error) {
+	st, err := store.Open(ctx, store.Config{URL: d.url})
+	if err != nil {
+		return "", err
+	}
+	defer st.Close()
+	if _, err := st.MigrateUp(ctx); err != nil {
+		return "", err
+	}
+	scope := store.ParseWords(benchScope)
+	for _, c := range []store.Client{
+		{ID: webClient, GrantTypes: store.Words{store.GrantPassword, store.GrantRefreshToken}, FirstParty: true, RotateRefresh: true,
+			Scope: scope, DefaultScope: scope, Audience: store.Words{benchAudience}},
+		{ID: serviceClient, GrantTypes: store.Words{store.GrantClientCredentials}, Scope: scope, DefaultScope: scope},
+		{ID: resourceClient, IntrospectAll: true},
+	} {
+		c.Type = store.Confidential
+		if _, err := st.CreateClient(ctx, &c, benchSecret); err != nil {
+			return "", err
+		}
+	}
+	var first string
+	for i := range maxConns / 8 {
+		a, err := st.CreateUser(ctx, store.NewAccount{
+			Email: userEmail(i), Username: "user" + strconv.Itoa(i), FirstName: "User", Password: userPassword, EmailState: store.EmailProven,
+		})
+		if err != nil {
+			return "", err
+		}
+		if i == 0 {
+			first = a.ID
+		}
+	}
+	return first, nil
+}
+
+func (d *database) fillPostgres(ctx context.Context) error {
+	conn := d.meter.stats
+	for _, t := range d.tokens.tables(func(id uuid.UUID) any { return [16]byte(id) }) {
+		rows := pgx.CopyFromSlice(d.tokens.n, func(i int) ([]any, error) { return t.row(i), ctx.Err() })
+		if _, err := conn.CopyFrom(ctx, pgx.Identifier{t.name}, t.columns, rows); err != nil {
+			return err
+		}
+	}
+	// What would otherwise be done while the first rows are measured.
+	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *database) fillSQLite(ctx context.Context) error {
+	db, err := openLite(strings.TrimPrefix(d.url, "sqlite://"))
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		for _, t := range d.tokens.tables(func(id uuid.UUID) any { return id.String() }) {
+			insert := fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s?)", t.name, strings.Join(t.columns, ", "), strings.Repeat("?, ", len(t.columns)-1))
+			for i := range d.tokens.n {
+				if _, err := tx.ExecContext(ctx, insert, t.row(i)...); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = db.writes.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
+}
+
+// checkTokens asks the server for one token of each kind: if authz makes them
+// otherwise than we do, nothing that we measure would mean anything.
+func (d *database) checkTokens(ctx context.Context) error {
+	p, err := d.startServer(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	for _, name := range []string{"introspection", "refresh"} {
+		r := rowNamed(name)
+		l, err := dial(ctx, target{p.addr, r.path, r.client}, 1, r.forms(d, 1))
+		if err != nil {
+			return err
+		}
+		got, err := l.run(ctx, 0)
+		l.close()
+		if err != nil || got.failed > 0 {
+			return fmt.Errorf("a token of ours at %s: %s: %w", r.path, got.sample, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+var errNothing = errors.New("the statement found no row")
+
+// Statements of package store, letter by letter but for blanks: the test
+// compares them with what the server sends.
+const (
+	selectActive = `SELECT g.id, g.client_id, g.subject, g.account_id IS NOT NULL, g.username, t.scope, t.audience, g.actor, t.cnf,
+			g.auth_time, t.issued_at, t.expires_at
+		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id
+		 WHERE t.signature = $1 AND t.revoked_at IS NULL AND t.expires_at > $2
+		   AND g.revoked_at IS NULL AND g.expires_at > $2`
+
+	storeClientGrant = `WITH c AS (SELECT id FROM clients WHERE id = $4 AND disabled_at IS NULL FOR SHARE),
+		g AS (INSERT INTO grants (` + grantColumns + `) SELECT ` + grantValues + ` FROM c RETURNING id),
+		a AS (INSERT INTO access_tokens (` + accessColumns + `)
+			SELECT $21, $1, $22, $23, $24, $25, $26 FROM g)
+		SELECT count(*) FROM g`
+
+	storeRotation = `WITH spent AS (UPDATE refresh_tokens AS t
+			   SET spent_at = coalesce(t.spent_at, $2), secret_id = CASE WHEN t.spent_at IS NULL THEN $4 ELSE t.secret_id END
+			  FROM grants g
+			 WHERE t.signature = $1 AND g.id = t.grant_id
+			   AND g.revoked_at IS NULL AND g.expires_at > $2 AND t.expires_at > $2
+			   AND (t.spent_at IS NULL OR t.spent_at > $3)
+			   AND NOT EXISTS (SELECT 1 FROM refresh_tokens s WHERE s.predecessor = t.signature AND s.spent_at IS NOT NULL)
+			RETURNING t.grant_id, t.spent_at, t.secret_id, t.access_signature, g.expires_at AS grant_end),
+		won AS (SELECT * FROM spent WHERE spent_at = $2 AND secret_id = $4),
+		x AS (UPDATE access_tokens o SET revoked_at = $2 FROM won WHERE o.signature = won.access_signature AND o.revoked_at IS NULL),
+		a AS (INSERT INTO access_tokens (` + accessColumns + `)
+			SELECT $5, grant_id, $6, $7, $8, $2, least($9, grant_end) FROM won ON CONFLICT DO NOTHING),
+		r AS (INSERT INTO refresh_tokens (` + refreshColumns + `)
+			SELECT $10, grant_id, $1, $5, $11, $2, least($12, grant_end) FROM won ON CONFLICT DO NOTHING)
+		SELECT spent_at, secret_id, grant_end FROM spent`
+
+	grantColumns = `id, root_id, account_id, client_id, subject, username, scope, audience, resource, auth_time,
+		amr, acr, claims, actor, cnf, sid, identity_id, login_session_id, created_at, expires_at`
+	grantValues    = `$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20`
+	accessColumns  = `signature, grant_id, scope, audience, cnf, issued_at, expires_at`
+	refreshColumns = `signature, grant_id, predecessor, access_signature, salt, issued_at, expires_at`
+)
+
+// The same with nothing but the writes. They take the same parameters; $3 has
+// no use in plainRotation but to be one.
+const (
+	plainClientGrant = `WITH g AS (INSERT INTO grants (` + grantColumns + `) VALUES (` + grantValues + `))
+		INSERT INTO access_tokens (` + accessColumns + `) VALUES ($21, $1, $22, $23, $24, $25, $26)`
+
+	plainRotation = `WITH spent AS (UPDATE refresh_tokens SET spent_at = $2, secret_id = $4
+			 WHERE signature = $1 AND spent_at IS NULL AND expires_at > $3 RETURNING grant_id),
+		a AS (INSERT INTO access_tokens (` + accessColumns + `) SELECT $5, grant_id, $6, $7, $8, $2, $9 FROM spent),
+		r AS (INSERT INTO refresh_tokens (` + refreshColumns + `) SELECT $10, grant_id, $1, $5, $11, $2, $12 FROM spent)
+		SELECT CAST($2 AS timestamptz), CAST($4 AS bytea), CAST($12 AS timestamptz) FROM spent`
+
+	liteInsertGrant   = `INSERT INTO grants (` + grantColumns + `) VALUES (` + grantValues + `)`
+	liteInsertAccess  = `INSERT INTO access_tokens (` + accessColumns + `) VALUES ($21, $1, $22, $23, $24, $25, $26)`
+	liteSpend         = `UPDATE refresh_tokens SET spent_at = $2 WHERE signature = $1 AND spent_at IS NULL RETURNING grant_id`
+	liteRotateAccess  = `INSERT INTO access_tokens (` + accessColumns + `) VALUES ($1, $2, '` + benchScope + `', '` + benchAudience + `', '', $3, $4)`
+	liteRotateRefresh = `INSERT INTO refresh_tokens (` + refreshColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+)
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// clientGrantArgs are $1–$20 the grant, $21–$26 its access token, as in
+// store/work.go.
+func clientGrantArgs() []any {
+	id, at := uuid.Must(uuid.NewV7()).String(), now()
+	end := at.Add(15 * time.Minute)
+	return []any{
+		id, id, nil, serviceClient, serviceClient, "", benchScope, "", "", at,
+		"", "", "", "", "", "", nil, nil, at, end,
+		random(32), benchScope, "", "", at, end,
+	}
+}
+
+// rotation is one refresh of a floor. It has no derived successors: they are
+// random.
+type rotation struct {
+	old, access, refresh, salt []byte
+	now, accessEnd, refreshEnd time.Time
+}
+
+func newRotation(form url.Values) (rotation, error) {
+	old, err := base64.RawURLEncoding.DecodeString(form.Get("key"))
+	at := now()
+	return rotation{
+		old: old, access: random(32), refresh: random(32), salt: random(16),
+		now: at, accessEnd: at.Add(15 * time.Minute), refreshEnd: at.Add(30 * 24 * time.Hour),
+	}, err
+}
+
+// args are in the order of store's rotation.
+func (r rotation) args() []any {
+	return []any{r.old, r.now, r.now.Add(-30 * time.Second), []byte("floor"),
+		r.access, benchScope, benchAudience, "", r.accessEnd, r.refresh, r.salt, r.refreshEnd}
+}
+
+func (r rotation) answer(b []byte) []byte {
+	b = append(b, `{"refresh_token":"`...)
+	return append(base64.RawURLEncoding.AppendEncode(b, r.refresh), `"}`...)
+}
+
+// liteDB is a SQLite file opened as package store opens it: one connection
+// that writes, four that read.
+type liteDB struct{ reads, writes *sql.DB }
+
+func openLite(path string) (*liteDB, error) {
+	const pragmas = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
+	writes, err := sql.Open("sqlite", "file:"+path+pragmas+"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	writes.SetMaxOpenConns(1)
+	reads, err := sql.Open("sqlite", "file:"+path+pragmas+"&_pragma=query_only(1)")
+	if err != nil {
+		return nil, err
+	}
+	reads.SetMaxOpenConns(4)
+	reads.SetMaxIdleConns(4)
+	return &liteDB{reads: reads, writes: writes}, nil
+}
+
+func (l *liteDB) close() error { return errors.Join(l.reads.Close(), l.writes.Close()) }
+
+func (l *liteDB) write(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := l.writes.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing once committed
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// devRun is a `gatehouse dev` under way in this process.
+type devRun struct {
+	t      *testing.T
+	ready  devReady
+	file   string
+	screen *syncBuffer
+	stop   func() error
+}
+
+type syncBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// startDev runs the command line as a user would, on free ports.
+func startDev(t *testing.T, dir string, args ...string) *devRun {
+	t.Helper()
+	d := &devRun{t: t, file: filepath.Join(dir, "ready.json"), screen: new(syncBuffer)}
+	ctx, cancel := context.WithCancel(context.Background())
+	root := newRoot()
+	root.SetArgs(append([]string{"dev", "--data", filepath.Join(dir, "data"), "--ready-file", d.file, "--log-level", "error",
+		"--public-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0"}, args...))
+	root.SetOut(d.screen)
+	var result error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		result = root.ExecuteContext(ctx)
+	}()
+	d.stop = func() error {
+		cancel()
+		<-done
+		return result
+	}
+	t.Cleanup(func() { d.stop() })
+	for {
+		text, err := os.ReadFile(d.file)
+		if err == nil {
+			if err := json.Unmarshal(text, &d.ready); err != nil {
+				t.Fatalf("the ready file is not whole: %v", err)
+			}
+			return d
+		}
+		select {
+		case <-done:
+			t.Fatalf("gatehouse dev: %v", result)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// call sends a request with a Bearer token and returns status and body.
+func (d *devRun) call(method, address, token, body string) (int, map[string]any) {
+	d.t.Helper()
+	req, err := http.NewRequest(method, address, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return d.send(req)
+}
+
+func (d *devRun) form(path string, form url.Values) (int, map[string]any) {
+	d.t.Helper()
+	req, err := http.NewRequest("POST", d.ready.Issuer+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(d.ready.Clients["web"].ID, d.ready.Clients["web"].Secret)
+	return d.send(req)
+}
+
+func (d *devRun) send(req *http.Request) (int, map[string]any) {
+	d.t.Helper()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	var answer map[string]any
+	json.Unmarshal(text, &answer)
+	return resp.StatusCode, answer
+}
+
+// TestFirstHour is what a newcomer does: sign up, get tokens, call the API,
+// refresh, sign out.
+func TestFirstHour(t *testing.T) {
+	d := startDev(t, t.TempDir(), "--refresh-grace", "2s")
+	const email, password = "bo@example.com", "correct horse battery"
+	code, made := d.call("POST", d.ready.API+"/accounts", "", `{"email":"`+email+`","username":"bo","first_name":"Bo","password":"`+password+`"}`)
+	if code != 201 || made["token"] == nil || made["sign_in_error"] != nil {
+		t.Fatalf("sign-up: %d %v", code, made)
+	}
+	web := oauth2.Config{ClientID: d.ready.Clients["web"].ID, ClientSecret: d.ready.Clients["web"].Secret,
+		Endpoint: oauth2.Endpoint{TokenURL: d.ready.Issuer + "/oauth2/token"}}
+	first, err := web.PasswordCredentialsToken(context.Background(), email, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	me := d.ready.API + "/accounts/me"
+	if code, account := d.call("GET", me, first.AccessToken, ""); code != 200 || account["email"] != email {
+		t.Errorf("me: %d %v", code, account)
+	}
+	second, err := web.TokenSource(context.Background(), &oauth2.Token{RefreshToken: first.RefreshToken, Expiry: time.Unix(1, 0)}).Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := d.call("GET", me, first.AccessToken, ""); code != 401 {
+		t.Errorf("the spent access token: %d", code)
+	}
+	refresh := func() (int, map[string]any) {
+		return d.form("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.RefreshToken}})
+	}
+	if code, again := refresh(); code != 200 || again["access_token"] != second.AccessToken {
+		t.Errorf("the old refresh token within the grace: %d %v", code, again)
+	}
+	third, err := web.PasswordCredentialsToken(context.Background(), email, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := d.form("/oauth2/revoke", url.Values{"token": {third.RefreshToken}}); code != 200 {
+		t.Errorf("revoke: %d", code)
+	}
+	if code, _ := d.call("GET", me, third.AccessToken, ""); code != 401 {
+		t.Errorf("me after revocation: %d", code)
+	}
+	time.Sleep(2100 * time.Millisecond) // the grace, on the real clock
+	if code, again := refresh(); code != 400 || again["error"] != "invalid_grant" {
+		t.Errorf("the old refresh token after the grace: %d %v", code, again)
+	}
+	if code, _ := d.call("GET", me, second.AccessToken, ""); code != 401 {
+		t.Errorf("me after reuse ended the family: %d", code)
+	}
+}
+
+func TestOperatorPath(t *testing.T) {
+	d := startDev(t, t.TempDir())
+	op := clientcredentials.Config{ClientID: d.ready.Clients["operator"].ID, ClientSecret: d.ready.Clients["operator"].Secret,
+		TokenURL: d.ready.Issuer + "/oauth2/token", Scopes: []string{"admin"}}
+	admin, err := op.Token(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, client := d.call("POST", d.ready.Admin+"/admin/clients", admin.AccessToken,
+		`{"client_name":"Shop","grant_types":["client_credentials"],"scope":"read","default_scope":"read"}`)
+	if code != 201 {
+		t.Fatalf("create a client: %d %v", code, client)
+	}
+	shop := clientcredentials.Config{ClientID: client["client_id"].(string), ClientSecret: client["client_secret"].(string), TokenURL: op.TokenURL}
+	token, err := shop.Token(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		token string
+		code  int
+	}{"none": {"", 401}, "another client's": {token.AccessToken, 403}, "forged": {"gth_at_x", 401}, "operator's": {admin.AccessToken, 200}} {
+		if code, answer := d.call("GET", d.ready.Admin+"/admin/clients", tt.token, ""); code != tt.code {
+			t.Errorf("%s token: %d %v", name, code, answer)
+		}
+	}
+	if code, _ := d.call("GET", d.ready.Issuer+"/admin/clients", admin.AccessToken, ""); code != 404 {
+		t.Errorf("the admin API at the public address: %d", code)
+	}
+}
+
+func TestSecondStartFindsEverythingAgain(t *testing.T) {
+	dir := t.TempDir()
+	first := startDev(t, dir)
+	pw := url.Values{"grant_type": {"password"}, "username": {first.ready.User.Email}, "password": {first.ready.User.Password}}
+	code, token := first.form("/oauth2/token", pw)
+	if code != 200 {
+		t.Fatalf("%d %v", code, token)
+	}
+	if info, err := os.Stat(first.file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("ready file: %v %v", info, err)
+	}
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(first.file); !os.IsNotExist(err) {
+		t.Errorf("the ready file is still there: %v", err)
+	}
+	second := startDev(t, dir)
+	if second.ready.Clients["web"] != first.ready.Clients["web"] || second.ready.User != first.ready.User {
+		t.Error("other credentials")
+	}
+	if code, _ := second.form("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token["refresh_token"].(string)}}); code != 200 {
+		t.Errorf("a token of the first run: %d", code)
+	}
+}
+
+func TestDevAnswersLoopbackNamesAlone(t *testing.T) {
+	d := startDev(t, t.TempDir())
+	for _, address := range []string{d.ready.Issuer, d.ready.Admin, d.ready.API} {
+		req, _ := http.NewRequest("GET", address+"/livez", nil)
+		req.Host = "evil.example.com"
+		if code, _ := d.send(req); code != http.StatusMisdirectedRequest {
+			t.Errorf("%s by another name: %d", address, code)
+		}
+	}
+}
+
+// TestScreenSaysWhatToTypeNext pastes the line that the screen shows.
+func TestScreenSaysWhatToTypeNext(t *testing.T) {
+	d := startDev(t, t.TempDir())
+	line := regexp.MustCompile(`curl -s (\S+) -u (\S+):(\S+) -d grant_type=password -d username=(\S+) -d password=(\S+)\n`).
+		FindStringSubmatch(d.screen.String())
+	if line == nil {
+		t.Fatal(d.screen.String())
+	}
+	req, _ := http.NewRequest("POST", line[1], strings.NewReader("grant_type=password&username="+line[4]+"&password="+line[5]))
+	req.SetBasicAuth(line[2], line[3])
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if code, token := d.send(req); code != 200 {
+		t.Errorf("%d %v", code, token)
+	}
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gatehouse/api"
+	"gatehouse/authz"
+	"gatehouse/authz/admin"
+	"gatehouse/store"
+)
+
+func newServe(o *options) *cobra.Command {
+	var migrate, withAPI bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the authorization server, for production",
+		Long: `Run the authorization server, for production: the public and the operators'
+listener, and with --api the resource API in the same process.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := o.load(cmd)
+			if err != nil {
+				return err
+			}
+			if err := c.checkProduction(); err != nil {
+				return err
+			}
+			if withAPI {
+				if err := c.checkAPI(); err != nil {
+					return err
+				}
+			}
+			return serve(cmd.Context(), c, migrate, withAPI)
+		},
+	}
+	cmd.Flags().BoolVar(&migrate, "migrate", false, "bring the database's schema up to this build's first")
+	cmd.Flags().BoolVar(&withAPI, "api", false, "serve the resource API too")
+	addKeyFlags(cmd)
+	return cmd
+}
+
+func newAPI(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "api",
+		Short: "Run the resource API, for production",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := o.load(cmd)
+			if err != nil {
+				return err
+			}
+			if err := c.checkAPI(); err != nil {
+				return err
+			}
+			if strings.HasPrefix(c.DatabaseURL, "sqlite:") {
+				return c.wrong("database.url", "one process owns a SQLite file: run gatehouse serve --api")
+			}
+			p := &process{cfg: c, log: c.logger(os.Stderr)}
+			return p.run(cmd.Context(), false, p.apiSite)
+		},
+	}
+	addKeyFlags(cmd)
+	return cmd
+}
+
+func serve(ctx context.Context, c Config, migrate, withAPI bool) error {
+	p := &process{cfg: c, log: c.logger(os.Stderr)}
+	makers := []siteMaker{p.publicSite, p.adminSite}
+	if withAPI {
+		makers = append(makers, p.apiSite)
+	}
+	return p.run(ctx, migrate, makers...)
+}
+
+// process is what serve, api and dev run: listeners on one store.
+type process struct {
+	cfg   Config
+	log   *slog.Logger
+	cert  *certificate // nil: plain HTTP
+	store *store.Store
+	authz *authz.Server
+}
+
+// siteMaker opens one listener and makes what answers there.
+type siteMaker func(context.Context) (site, error)
+
+// run opens the store and every listener, serves until ctx ends, and closes
+// the store when the last request has been answered.
+func (p *process) run(ctx context.Context, migrate bool, makers ...siteMaker) error {
+	if err := p.openStore(ctx, migrate); err != nil {
+		return err
+	}
+	defer p.store.Close()
+	if dev, err := p.store.IsDev(ctx); err != nil {
+		return fmt.Errorf("read the database: %w", err)
+	} else if dev {
+		return p.cfg.wrong("database.url", "this database was made by gatehouse dev, whose passwords have been on a screen")
+	}
+	if p.cfg.TLSCert != "" {
+		var err error
+		if p.cert, err = newCertificate(p.cfg.TLSCert, p.cfg.TLSKey, p.log); err != nil {
+			return err
+		}
+	}
+	sites, err := makeSites(ctx, makers)
+	if err != nil {
+		return err
+	}
+	return p.serve(ctx, servers{Log: p.log}, sites)
+}
+
+// makeSites opens all listeners or none.
+func makeSites(ctx context.Context, makers []siteMaker) ([]site, error) {
+	var sites []site
+	for _, open := range makers {
+		at, err := open(ctx)
+		if err != nil {
+			for _, s := range sites {
+				s.close()
+			}
+			return nil, err
+		}
+		sites = append(sites, at)
+	}
+	return sites, nil
+}
+
+// serve answers until ctx ends, with the store's upkeep beside.
+func (p *process) serve(ctx context.Context, s servers, sites []site) error {
+	upkeep, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.store.RunUpkeep(upkeep)
+	}()
+	defer func() { stop(); <-done }()
+	return s.serve(ctx, sites...)
+}
+
+func (p *process) openStore(ctx context.Context, migrate bool) error {
+	hasher := store.HasherConfig{}
+	if len(p.cfg.Secrets) > 0 { // the API has none, and checks no unknown account
+		hasher.DummyKey = authz.DeriveKey(p.cfg.Secrets[0], "dummy")
+	}
+	st, err := store.Open(ctx, store.Config{
+		URL: p.cfg.DatabaseURL, Exclusive: true, RefreshGrace: p.cfg.RefreshGrace, Log: p.log,
+		Hasher: store.NewHasher(hasher),
+	})
+	if err != nil {
+		return p.cfg.wrong("database.url", err.Error())
+	}
+	if migrate {
+		_, err = st.MigrateUp(ctx)
+	} else if err = st.CheckSchema(ctx); errors.Is(err, store.ErrSchemaBehind) {
+		err = fmt.Errorf("%w, or start with --migrate", err)
+	}
+	if err != nil {
+		return errors.Join(err, st.Close())
+	}
+	p.store = st
+	return nil
+}
+
+// limits are the configured ones.
+func (p *process) limits() store.Limits {
+	return store.Limits{
+		PasswordAccount: store.Limit{Max: p.cfg.Limits.PasswordAccount, Window: passwordWindow},
+		PasswordAddress: store.Limit{Max: p.cfg.Limits.PasswordAddress, Window: passwordWindow},
+		SignUp:          store.Limit{Max: p.cfg.Limits.SignUp, Window: signUpWindow},
+	}
+}
+
+func (p *process) publicSite(ctx context.Context) (site, error) {
+	l, err := listen(ctx, "public.addr", p.cfg.PublicAddr, p.cert)
+	if err != nil {
+		return site{}, err
+	}
+	if p.cfg.Issuer == "" { // in dev alone
+		p.cfg.Issuer = l.url()
+	}
+	p.authz, err = authz.New(authz.Config{
+		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
+		TrustedProxies: p.cfg.TrustedProxies, Log: p.log,
+	}, p.store)
+	if err != nil {
+		l.close()
+		return site{}, err
+	}
+	return site{l, p.authz.Handler()}, nil
+}
+
+// adminSite comes after publicSite, whose tokens it takes.
+func (p *process) adminSite(ctx context.Context) (site, error) {
+	l, err := listen(ctx, "admin.addr", p.cfg.AdminAddr, p.cert)
+	if err != nil {
+		return site{}, err
+	}
+	s, err := admin.New(admin.Config{Issuer: p.cfg.Issuer, Check: p.checkOperator, Log: p.log}, p.store)
+	if err != nil {
+		l.close()
+		return site{}, err
+	}
+	return site{l, s.Handler()}, nil
+}
+
+// checkOperator reads the Bearer token of an admin request (RFC 6750 §2.1) and
+// lets the authorization server judge it.
+func (p *process) checkOperator(r *http.Request) (admin.Actor, error) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) == 0 {
+		return admin.Actor{}, admin.ErrNoToken
+	}
+	scheme, token, ok := strings.Cut(headers[0], " ")
+	if len(headers) > 1 || !ok || !strings.EqualFold(scheme, "Bearer") {
+		return admin.Actor{}, admin.ErrBadToken
+	}
+	client, err := p.authz.CheckOperator(r.Context(), token)
+	switch {
+	case errors.Is(err, authz.ErrNotActive):
+		return admin.Actor{}, admin.ErrBadToken
+	case errors.Is(err, authz.ErrNotOperator):
+		return admin.Actor{}, admin.ErrForbidden
+	case err != nil:
+		return admin.Actor{}, err
+	}
+	return admin.Actor{ClientID: client}, nil
+}
+
+func (p *process) apiSite(ctx context.Context) (site, error) {
+	l, err := listen(ctx, "api.addr", p.cfg.APIAddr, p.cert)
+	if err != nil {
+		return site{}, err
+	}
+	audience := p.cfg.API.Audience
+	if audience == "" {
+		audience = l.url()
+	}
+	s, err := api.New(api.Config{
+		Issuer: p.cfg.apiIssuer(), ClientID: p.cfg.API.ClientID, ClientSecret: p.cfg.API.ClientSecret, Audience: audience,
+		SignInClientID: p.cfg.API.SignInID, SignInClientSecret: p.cfg.API.SignInSecret, AccountsOpen: p.cfg.API.AccountsOpen,
+		Origins: p.cfg.CORSOrigins, Limits: p.limits(), TrustedProxies: p.cfg.TrustedProxies, Log: p.log,
+	}, p.store)
+	if err != nil {
+		l.close()
+		return site{}, err
+	}
+	return site{l, s.Handler()}, nil
+}

@@ -1,0 +1,378 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+	"gorm.io/gorm"
+)
+
+// How far an account's e-mail address is known to be its owner's.
+const (
+	EmailProven   = "proven"
+	EmailUnproven = "unproven"
+	EmailImported = "imported"
+)
+
+// Longest values accepted, in characters.
+const (
+	MaxEmail    = 254
+	MaxName     = 150
+	MaxPassword = 128
+)
+
+// Account is one person who can sign in. AuthEpoch rises whenever what the
+// person signs in with changes or ends; a sign-in that began under an older
+// epoch inserts nothing.
+type Account struct {
+	ID           string
+	Email        string  // as typed, trimmed
+	EmailKey     *string // what it is found by: EmailKey(Email); nil if it is no login address
+	EmailState   string
+	Username     string
+	FirstName    string
+	LastName     string
+	PasswordHash string // empty or "!…": no password
+	IsStaff      bool
+	IsSuperuser  bool
+	IsActive     bool
+	AuthEpoch    int64
+	LastLoginAt  *time.Time
+	CreatedAt    time.Time
+}
+
+// FieldError is a value that cannot be stored, and what to do about it.
+type FieldError struct {
+	Field   string // the JSON name, e.g. "email"
+	Message string
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
+
+// EmailKey is the form by which an address is unique and found: trimmed,
+// lower case, NFC.
+func EmailKey(email string) string {
+	return norm.NFC.String(strings.ToLower(norm.NFC.String(strings.TrimSpace(email))))
+}
+
+// NewAccount is what CreateUser and CreateSuperuser take.
+type NewAccount struct {
+	Email      string
+	Username   string
+	FirstName  string
+	LastName   string // optional
+	Password   string
+	EmailState string // default EmailUnproven
+	Staff      *bool  // default false, for a superuser true
+	Superuser  *bool  // likewise
+}
+
+// CreateUser makes an account that can sign in. Errors: *FieldError,
+// *PolicyError, ErrExists for an address that is taken, ErrBusy.
+func (s *Store) CreateUser(ctx context.Context, n NewAccount) (*Account, error) {
+	return s.createAccount(ctx, n, isTrue(n.Staff, false), isTrue(n.Superuser, false))
+}
+
+// CreateSuperuser makes an account that may use the console. Errors as
+// CreateUser's.
+func (s *Store) CreateSuperuser(ctx context.Context, n NewAccount) (*Account, error) {
+	if !isTrue(n.Staff, true) {
+		return nil, &FieldError{"is_staff", "A superuser must have is_staff set to true"}
+	}
+	if !isTrue(n.Superuser, true) {
+		return nil, &FieldError{"is_superuser", "A superuser must have is_superuser set to true"}
+	}
+	return s.createAccount(ctx, n, true, true)
+}
+
+func isTrue(b *bool, otherwise bool) bool {
+	if b == nil {
+		return otherwise
+	}
+	return *b
+}
+
+func (s *Store) createAccount(ctx context.Context, n NewAccount, staff, superuser bool) (*Account, error) {
+	n.Email = strings.TrimSpace(n.Email)
+	if n.EmailState == "" {
+		n.EmailState = EmailUnproven
+	}
+	if err := checkEmail(n.Email); err != nil {
+		return nil, err
+	}
+	if err := checkNames(&n.Username, &n.FirstName, &n.LastName); err != nil {
+		return nil, err
+	}
+	if err := CheckPassword(n.Password, n.Email, n.Username); err != nil {
+		return nil, err
+	}
+	key := EmailKey(n.Email)
+	// Asked before the hash, which is a hundred times dearer; the unique index decides.
+	var taken int64
+	if err := s.reads.WithContext(ctx).Model(&Account{}).Where("email_key = ?", key).Count(&taken).Error; err != nil {
+		return nil, fmt.Errorf("look for the e-mail: %w", err)
+	}
+	if taken > 0 {
+		return nil, ErrExists
+	}
+	hash, err := s.hasher.Hash(ctx, n.Password)
+	if err != nil {
+		return nil, fmt.Errorf("hash the password: %w", err)
+	}
+	a := &Account{
+		ID: newID(), Email: n.Email, EmailKey: &key, EmailState: n.EmailState,
+		Username: n.Username, FirstName: n.FirstName, LastName: n.LastName, PasswordHash: hash,
+		IsStaff: staff, IsSuperuser: superuser, IsActive: true, CreatedAt: s.now(),
+	}
+	if err := translate(s.db.WithContext(ctx).Create(a).Error); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// checkEmail accepts one bare addr-spec (RFC 5322 §3.4.1) of at most MaxEmail
+// characters.
+func checkEmail(email string) error {
+	if email == "" {
+		return &FieldError{"email", "Please provide an email address"}
+	}
+	if utf8.RuneCountInString(email) > MaxEmail {
+		return &FieldError{"email", fmt.Sprintf("An email address has at most %d characters", MaxEmail)}
+	}
+	addr, err := mail.ParseAddress(email)
+	_, domain, _ := strings.Cut(email, "@")
+	if err != nil || addr.Address != email || hasControl(email) || strings.ContainsAny(email, `" `) || strings.Trim(domain, ".") != domain {
+		return &FieldError{"email", "Enter a valid email address"}
+	}
+	return nil
+}
+
+// checkNames trims and checks the three names; the last may be empty.
+func checkNames(username, first, last *string) error {
+	for _, f := range []struct {
+		field, empty string
+		value        *string
+	}{
+		{"username", "Please provide a username", username},
+		{"first_name", "Please provide a first name", first},
+		{"last_name", "", last},
+	} {
+		*f.value = strings.TrimSpace(*f.value)
+		switch {
+		case *f.value == "" && f.empty != "":
+			return &FieldError{f.field, f.empty}
+		case utf8.RuneCountInString(*f.value) > MaxName:
+			return &FieldError{f.field, fmt.Sprintf("A name has at most %d characters", MaxName)}
+		case !utf8.ValidString(*f.value) || hasControl(*f.value):
+			return &FieldError{f.field, "A name has no control characters"}
+		}
+	}
+	return nil
+}
+
+func hasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f })
+}
+
+// Account returns one account, or ErrNotFound.
+func (s *Store) Account(ctx context.Context, id string) (*Account, error) {
+	var a Account
+	if !isID(id) {
+		return nil, ErrNotFound
+	}
+	err := s.reads.WithContext(ctx).Where("id = ?", id).Take(&a).Error
+	return &a, translate(err)
+}
+
+// AccountByEmail returns the account whose login address this is, in any
+// letter case, or ErrNotFound.
+func (s *Store) AccountByEmail(ctx context.Context, email string) (*Account, error) {
+	var a Account
+	err := s.reads.WithContext(ctx).Where("email_key = ?", EmailKey(email)).Take(&a).Error
+	return &a, translate(err)
+}
+
+// Accounts lists up to limit accounts after the one named by cursor, in the
+// order in which they were made. The second result is the next cursor, empty
+// at the end.
+func (s *Store) Accounts(ctx context.Context, search, cursor string, limit int) ([]Account, string, error) {
+	q := s.reads.WithContext(ctx).Order("id").Limit(limit + 1)
+	if cursor != "" {
+		if !isID(cursor) {
+			return nil, "", &FieldError{"cursor", "Not a cursor of this list"}
+		}
+		q = q.Where("id > ?", cursor)
+	}
+	if search != "" {
+		q = q.Where("email_key LIKE ? ESCAPE '!'", likeEscape.Replace(EmailKey(search))+"%")
+	}
+	var list []Account
+	if err := q.Find(&list).Error; err != nil {
+		return nil, "", fmt.Errorf("list accounts: %w", err)
+	}
+	if len(list) <= limit {
+		return list, "", nil
+	}
+	return list[:limit], list[limit-1].ID, nil
+}
+
+var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+
+// AccountPatch changes the members that are not nil.
+type AccountPatch struct {
+	Username  *string
+	FirstName *string
+	LastName  *string
+}
+
+// UpdateAccount changes names. Errors: *FieldError, ErrNotFound.
+func (s *Store) UpdateAccount(ctx context.Context, id string, p AccountPatch) (*Account, error) {
+	a, err := s.Account(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	columns := map[string]any{} // only what is given: of two changes at once of different names neither is lost
+	for column, f := range map[string]struct{ to, from *string }{
+		"username": {&a.Username, p.Username}, "first_name": {&a.FirstName, p.FirstName}, "last_name": {&a.LastName, p.LastName},
+	} {
+		if f.from != nil {
+			*f.to = *f.from
+			columns[column] = strings.TrimSpace(*f.from)
+		}
+	}
+	if err := checkNames(&a.Username, &a.FirstName, &a.LastName); err != nil {
+		return nil, err
+	}
+	if len(columns) == 0 {
+		return a, nil
+	}
+	return a, s.changeAccount(ctx, id, columns)
+}
+
+// MarkEmailProven says that the address is its owner's.
+func (s *Store) MarkEmailProven(ctx context.Context, id string) error {
+	return s.changeAccount(ctx, id, map[string]any{"email_state": EmailProven})
+}
+
+// Reactivate lets an account sign in again. What was revoked stays revoked.
+func (s *Store) Reactivate(ctx context.Context, id string) error {
+	return s.changeAccount(ctx, id, map[string]any{"is_active": true})
+}
+
+func (s *Store) changeAccount(ctx context.Context, id string, columns map[string]any) error {
+	if !isID(id) {
+		return ErrNotFound
+	}
+	tx := s.db.WithContext(ctx).Model(&Account{}).Where("id = ?", id).Updates(columns)
+	if tx.Error == nil && tx.RowsAffected == 0 {
+		return ErrNotFound
+	}
+	return translate(tx.Error)
+}
+
+// Deactivate ends an account's sign-ins: no new one begins, and every token it
+// has is refused from now on.
+func (s *Store) Deactivate(ctx context.Context, id string) error {
+	return s.endSignIns(ctx, &Account{ID: id, AuthEpoch: anyEpoch}, map[string]any{"is_active": false}, "")
+}
+
+// SetPassword checks the policy, stores the password, and ends every grant of
+// the account. Errors: *PolicyError, ErrNotFound, ErrBusy.
+func (s *Store) SetPassword(ctx context.Context, id, password string) error {
+	a, err := s.Account(ctx, id)
+	if err != nil {
+		return err
+	}
+	a.AuthEpoch = anyEpoch
+	return s.setPassword(ctx, a, password, "")
+}
+
+// ChangePassword is SetPassword for someone who knows the old one; it keeps
+// the grant named by keep, which the change was asked for with. Errors as
+// SetPassword's, and ErrWrongPassword.
+func (s *Store) ChangePassword(ctx context.Context, id, old, password, keep string) error {
+	a, err := s.Account(ctx, id)
+	if err != nil {
+		return err
+	}
+	ok, _, err := s.hasher.Verify(ctx, a.PasswordHash, old)
+	if err != nil && !errors.Is(err, ErrHashForm) {
+		return fmt.Errorf("verify the password: %w", err)
+	}
+	if !ok || !a.IsActive {
+		return ErrWrongPassword
+	}
+	return s.setPassword(ctx, a, password, keep)
+}
+
+func (s *Store) setPassword(ctx context.Context, a *Account, password, keep string) error {
+	if err := CheckPassword(password, a.Email, a.Username); err != nil {
+		return err
+	}
+	hash, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		return fmt.Errorf("hash the password: %w", err)
+	}
+	return s.endSignIns(ctx, a, map[string]any{"password_hash": hash}, keep)
+}
+
+// DeleteAccount removes an account and ends its grants.
+func (s *Store) DeleteAccount(ctx context.Context, id string) error {
+	if !isID(id) {
+		return ErrNotFound
+	}
+	return s.revokeAfter(ctx, func(tx *gorm.DB) *gorm.DB {
+		return tx.Where("id = ?", id).Delete(&Account{})
+	}, "account_id = ?", id)
+}
+
+// anyEpoch stands for whatever epoch the account is in.
+const anyEpoch = -1
+
+// endSignIns changes the account and raises its epoch, then revokes its
+// grants. It finds nothing if the account has left a.AuthEpoch since it was
+// read.
+func (s *Store) endSignIns(ctx context.Context, a *Account, columns map[string]any, keep string) error {
+	if !isID(a.ID) {
+		return ErrNotFound
+	}
+	columns["auth_epoch"] = gorm.Expr("auth_epoch + 1")
+	change := func(tx *gorm.DB) *gorm.DB {
+		q := tx.Model(&Account{}).Where("id = ?", a.ID)
+		if a.AuthEpoch != anyEpoch {
+			q = q.Where("auth_epoch = ?", a.AuthEpoch)
+		}
+		return q.Updates(columns)
+	}
+	if keep == "" {
+		return s.revokeAfter(ctx, change, "account_id = ?", a.ID)
+	}
+	return s.revokeAfter(ctx, change, "account_id = ? AND root_id <> ?", a.ID, keep) // its children live on with it
+}
+
+// rehash replaces a hash that verified by one of today's form, unless the
+// password changed meanwhile.
+func (s *Store) rehash(ctx context.Context, a *Account, password string) error {
+	hash, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, `UPDATE accounts SET password_hash = $1 WHERE id = $2 AND password_hash = $3`,
+		hash, a.ID, a.PasswordHash)
+	return err
+}
+
+// ImportHash gives an account a password hash of another system, in a form
+// that ValidHashForm accepts.
+func (s *Store) ImportHash(ctx context.Context, id, encoded string) error {
+	if err := ValidHashForm(encoded); err != nil {
+		return err
+	}
+	return s.endSignIns(ctx, &Account{ID: id, AuthEpoch: anyEpoch}, map[string]any{"password_hash": encoded}, "")
+}

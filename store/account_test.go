@@ -1,0 +1,223 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"gatehouse/store"
+	"gatehouse/store/storetest"
+)
+
+const (
+	goodPassword = "correct horse battery"
+	djangoHash   = "pbkdf2_sha256$1000$saltsaltsalt$GacV8oEzUl3KM0Mwey9yrMcTPKpkL4jXrFpbKB8oOnI="
+)
+
+func person(email string) store.NewAccount {
+	return store.NewAccount{Email: email, Username: "bo", FirstName: "Bo", Password: goodPassword}
+}
+
+func TestCreateUserChecksWhatItIsGiven(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := storetest.Open(t, store.Config{URL: url})
+		ctx := context.Background()
+		no := false
+		for _, tt := range []struct {
+			name   string
+			change func(*store.NewAccount)
+			field  string
+		}{
+			{"no e-mail", func(n *store.NewAccount) { n.Email = "" }, "email"},
+			{"blank e-mail", func(n *store.NewAccount) { n.Email = "  " }, "email"},
+			{"no at sign", func(n *store.NewAccount) { n.Email = "bo.example.com" }, "email"},
+			{"a name around it", func(n *store.NewAccount) { n.Email = "Bo <bo@example.com>" }, "email"},
+			{"two addresses", func(n *store.NewAccount) { n.Email = "a@example.com, b@example.com" }, "email"},
+			{"quoted local part", func(n *store.NewAccount) { n.Email = `"a b"@example.com` }, "email"},
+			{"line break", func(n *store.NewAccount) { n.Email = "a@example.com\nb" }, "email"},
+			{"too long", func(n *store.NewAccount) { n.Email = strings.Repeat("a", 243) + "@example.com" }, "email"},
+			{"no username", func(n *store.NewAccount) { n.Username = " " }, "username"},
+			{"username too long", func(n *store.NewAccount) { n.Username = strings.Repeat("é", 151) }, "username"},
+			{"no first name", func(n *store.NewAccount) { n.FirstName = "" }, "first_name"},
+			{"NUL in a name", func(n *store.NewAccount) { n.LastName = "a\x00b" }, "last_name"},
+			{"invalid UTF-8", func(n *store.NewAccount) { n.LastName = "a\xff" }, "last_name"},
+		} {
+			n := person("bo@example.com")
+			tt.change(&n)
+			var field *store.FieldError
+			if _, err := s.CreateUser(ctx, n); !errors.As(err, &field) || field.Field != tt.field {
+				t.Errorf("%s: %v, want a fault of %s", tt.name, err, tt.field)
+			}
+		}
+		_, err := s.CreateUser(ctx, store.NewAccount{})
+		if err == nil || !strings.Contains(err.Error(), "Please provide an email address") {
+			t.Error(err)
+		}
+		var policy *store.PolicyError
+		weak := person("bo@example.com")
+		weak.Password = "password"
+		if _, err := s.CreateUser(ctx, weak); !errors.As(err, &policy) {
+			t.Errorf("a common password: %v", err)
+		}
+		for name, n := range map[string]store.NewAccount{
+			"is_staff":     {Email: "a@example.com", Username: "a", FirstName: "A", Password: goodPassword, Staff: &no},
+			"is_superuser": {Email: "a@example.com", Username: "a", FirstName: "A", Password: goodPassword, Superuser: &no},
+		} {
+			if _, err := s.CreateSuperuser(ctx, n); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("a superuser without %s: %v", name, err)
+			}
+		}
+		if a, err := s.CreateSuperuser(ctx, person("root@example.com")); err != nil || !a.IsStaff || !a.IsSuperuser {
+			t.Errorf("%+v, %v", a, err)
+		}
+	})
+}
+
+func TestEmailIsKeptAsTypedAndUniqueInAnyCase(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := storetest.Open(t, store.Config{URL: url})
+		ctx := context.Background()
+		a, err := s.CreateUser(ctx, person("  Bo.É@Example.COM "))
+		if err != nil || a.Email != "Bo.É@Example.COM" {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		for _, same := range []string{"bo.é@example.com", "BO.É@EXAMPLE.COM", "bo.e\u0301@example.com"} {
+			if _, err := s.CreateUser(ctx, person(same)); !errors.Is(err, store.ErrExists) {
+				t.Errorf("%s: %v", same, err)
+			}
+			if found, err := s.AccountByEmail(ctx, same); err != nil || found.ID != a.ID {
+				t.Errorf("%s: %v", same, err)
+			}
+		}
+		var wg sync.WaitGroup
+		results := make(chan error, 10)
+		for range 10 {
+			wg.Go(func() {
+				_, err := s.CreateUser(ctx, person("twin@example.com"))
+				results <- err
+			})
+		}
+		wg.Wait()
+		close(results)
+		made := 0
+		for err := range results {
+			if err == nil {
+				made++
+			} else if !errors.Is(err, store.ErrExists) {
+				t.Error(err)
+			}
+		}
+		if made != 1 {
+			t.Errorf("%d accounts of one address", made)
+		}
+	})
+}
+
+func TestAccountsArePagedAndSearched(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := storetest.Open(t, store.Config{URL: url})
+		ctx := context.Background()
+		for _, name := range []string{"a_1", "a_2", "ab3", "b4", "b5"} {
+			if _, err := s.CreateUser(ctx, person(name+"@example.com")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var seen []string
+		for cursor := ""; ; {
+			page, next, err := s.Accounts(ctx, "", cursor, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range page {
+				seen = append(seen, a.Email[:2])
+			}
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		if got := strings.Join(seen, " "); got != "a_ a_ ab b4 b5" {
+			t.Error(got)
+		}
+		for search, want := range map[string]int{"A_": 2, "a": 3, "%": 0, "!": 0, "b4@EXAMPLE.com": 1} {
+			if page, _, err := s.Accounts(ctx, search, "", 10); err != nil || len(page) != want {
+				t.Errorf("%s: %d, %v; want %d", search, len(page), err, want)
+			}
+		}
+		var field *store.FieldError
+		if _, _, err := s.Accounts(ctx, "", "x'; --", 10); !errors.As(err, &field) {
+			t.Errorf("a made-up cursor: %v", err)
+		}
+	})
+}
+
+func TestChangePasswordNeedsTheOldOne(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := storetest.Open(t, store.Config{URL: url})
+		ctx := context.Background()
+		a, err := s.CreateUser(ctx, person("bo@example.com"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const next = "another good passphrase"
+		if err := s.ChangePassword(ctx, a.ID, "wrong", next, ""); !errors.Is(err, store.ErrWrongPassword) {
+			t.Error(err)
+		}
+		var policy *store.PolicyError
+		if err := s.ChangePassword(ctx, a.ID, goodPassword, "bo@example.com", ""); !errors.As(err, &policy) {
+			t.Error(err)
+		}
+		if err := s.ChangePassword(ctx, a.ID, goodPassword, next, ""); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Login(s.Begin(ctx), store.Limits{}, "bo@example.com", goodPassword, ""); !errors.Is(err, store.ErrWrongPassword) {
+			t.Errorf("the old password: %v", err)
+		}
+		if _, err := s.Login(s.Begin(ctx), store.Limits{}, "bo@example.com", next, ""); err != nil {
+			t.Errorf("the new password: %v", err)
+		}
+		// Of two changes at once that both know the old password one wins.
+		var wg sync.WaitGroup
+		results := make(chan error, 4)
+		for range 4 {
+			wg.Go(func() { results <- s.ChangePassword(ctx, a.ID, next, "yet another passphrase", "") })
+		}
+		wg.Wait()
+		close(results)
+		done := 0
+		for err := range results {
+			if err == nil {
+				done++
+			} else if !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrWrongPassword) {
+				t.Error(err)
+			}
+		}
+		if done != 1 {
+			t.Errorf("%d changes went through", done)
+		}
+	})
+}
+
+func TestImportedHashIsReplacedAtTheFirstSignIn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := storetest.Open(t, store.Config{URL: url})
+		ctx := context.Background()
+		a, err := s.CreateUser(ctx, person("bo@example.com"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// pbkdf2_sha256 of goodPassword as Django writes it, of Python's hashlib.pbkdf2_hmac.
+		if err := s.ImportHash(ctx, a.ID, djangoHash); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := s.Login(s.Begin(ctx), store.Limits{}, "bo@example.com", goodPassword, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if b, _ := s.Account(ctx, a.ID); !strings.HasPrefix(b.PasswordHash, "$argon2id$") {
+			t.Errorf("the hash is still %.20s…", b.PasswordHash)
+		}
+	})
+}

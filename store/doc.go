@@ -1,0 +1,32 @@
+// Package store keeps what the server must remember: accounts, clients, grants
+// and the digests of tokens, in PostgreSQL or SQLite.
+//
+// It knows no HTTP and no token format: callers hand it signatures, never
+// tokens, and a copy of the database opens nothing. It imports no other
+// package of ours.
+//
+//	store.go          Open, the two databases behind one Store, errors
+//	migrate.go        the schema's versions, up and down
+//	work.go           the unit of work: the writes of one request as one statement
+//	account.go        accounts: sign-up, lookups, the rules of auth_epoch
+//	login.go          one password attempt: its limits and its account, in one statement
+//	hasher.go         password hashing with bounded memory and a bounded queue
+//	hash_forms.go     password hashes made by others (Django, bcrypt)
+//	policy.go         which passwords are refused
+//	client.go         clients; client_cache.go their copy in memory (2 s at most)
+//	client_secret.go  their secrets, at most two live
+//	grant.go          grants (one per login) and how they end; fosite's session
+//	access_token.go   access tokens; Introspection, the hottest read
+//	refresh_token.go  refresh tokens and their idempotent rotation
+//	limit.go          sliding windows that all replicas share
+//	audit.go          what was changed, by whom
+//	purge.go          removal of what has expired
+//	words.go          lists of scopes and URIs in one column
+//	address.go        whose address a request comes from
+//	jsoncheck.go      what a JSON body must be before anyone decodes it
+//
+// The invariant to keep: whatever may happen once is one conditional
+// statement, and whatever ends an account's or a client's sign-ins first
+// changes the row that new grants are inserted from, then revokes the grants
+// in a second statement (see revokeAfter in grant.go).
+package store

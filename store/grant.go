@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ory/fosite"
+	"gorm.io/gorm"
+)
+
+// Grant is one login, or one use of client credentials: the family that its
+// tokens belong to. Revoking it is one UPDATE, and every opaque token of it
+// dies at once. Its id is fosite's request id.
+type Grant struct {
+	ID             string
+	RootID         string  // the login that an exchanged grant descends from; otherwise ID
+	AccountID      *string // nil for client credentials
+	ClientID       string
+	Subject        string // the account's id, or the client's (RFC 9068 §2.2)
+	Username       string // the account's e-mail as it was at sign-in (RFC 7662 §2.2)
+	Scope          Words
+	Audience       Words
+	Resource       Words
+	AuthTime       time.Time
+	AMR            Words `gorm:"column:amr"` // RFC 8176
+	ACR            string
+	Claims         string // session claims, JSON
+	Actor          string // the act claim, JSON (RFC 8693 §4.1)
+	CNF            string `gorm:"column:cnf"` // RFC 7800
+	SID            string `gorm:"column:sid"`
+	IdentityID     *string
+	LoginSessionID *string
+	CreatedAt      time.Time
+	RevokedAt      *time.Time
+	ExpiresAt      time.Time // absolute; no token outlives it
+}
+
+// Session carries a grant through fosite's handlers.
+type Session struct {
+	Grant            Grant
+	AuthEpoch        int64 // the account's epoch, read before its password was checked
+	AccessExpiresAt  time.Time
+	RefreshExpiresAt time.Time
+	Presented        *PresentedRefresh // by the refresh grant alone: the token shown
+}
+
+var _ fosite.Session = (*Session)(nil)
+
+// SetExpiresAt sets the end of one kind of token.
+func (s *Session) SetExpiresAt(kind fosite.TokenType, at time.Time) {
+	switch kind {
+	case fosite.AccessToken:
+		s.AccessExpiresAt = at
+	case fosite.RefreshToken:
+		s.RefreshExpiresAt = at
+	}
+}
+
+// GetExpiresAt returns it, zero while it is not set.
+func (s *Session) GetExpiresAt(kind fosite.TokenType) time.Time {
+	switch kind {
+	case fosite.AccessToken:
+		return s.AccessExpiresAt
+	case fosite.RefreshToken:
+		return s.RefreshExpiresAt
+	}
+	return time.Time{}
+}
+
+// GetUsername is the account's e-mail.
+func (s *Session) GetUsername() string { return s.Grant.Username }
+
+// GetSubject is the token's sub.
+func (s *Session) GetSubject() string { return s.Grant.Subject }
+
+// Clone copies the session.
+func (s *Session) Clone() fosite.Session {
+	clone := *s
+	return &clone
+}
+
+// NewGrantID returns an id for a grant: UUID version 7, so that rows of one
+// time lie together.
+func NewGrantID() string { return newID() }
+
+// Grants lists an account's live grants, newest first, at most limit.
+func (s *Store) Grants(ctx context.Context, accountID, cursor string, limit int) ([]Grant, string, error) {
+	if !isID(accountID) {
+		return nil, "", ErrNotFound
+	}
+	q := s.reads.WithContext(ctx).Where("account_id = ? AND revoked_at IS NULL AND expires_at > ?", accountID, s.now())
+	if cursor != "" {
+		if !isID(cursor) {
+			return nil, "", &FieldError{"cursor", "Not a cursor of this list"}
+		}
+		q = q.Where("id < ?", cursor)
+	}
+	var list []Grant
+	if err := q.Order("id DESC").Limit(limit + 1).Find(&list).Error; err != nil {
+		return nil, "", fmt.Errorf("list grants: %w", err)
+	}
+	if len(list) <= limit {
+		return list, "", nil
+	}
+	return list[:limit], list[limit-1].ID, nil
+}
+
+// Grant returns one grant, ended or not, or ErrNotFound.
+func (s *Store) Grant(ctx context.Context, id string) (*Grant, error) {
+	var g Grant
+	if !isID(id) {
+		return nil, ErrNotFound
+	}
+	err := s.reads.WithContext(ctx).Where("id = ?", id).Take(&g).Error
+	return &g, translate(err)
+}
+
+// RevokeGrant ends the family that the grant belongs to. It returns
+// ErrNotFound for one that never was or has ended.
+func (s *Store) RevokeGrant(ctx context.Context, id string) error {
+	if !isID(id) {
+		return ErrNotFound
+	}
+	n, err := s.exec(ctx, `UPDATE grants SET revoked_at = $1
+		 WHERE revoked_at IS NULL AND (id = (SELECT root_id FROM grants WHERE id = $2)
+		    OR (root_id = (SELECT root_id FROM grants WHERE id = $2) AND root_id <> id))`, s.now(), id)
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+// RevokeGrants ends every grant of an account, or with clientID not empty
+// those that this client began, and returns how many that were. A sign-in in
+// flight survives it: see Deactivate for one that does not.
+func (s *Store) RevokeGrants(ctx context.Context, accountID, clientID string) (int64, error) {
+	if !isID(accountID) {
+		return 0, nil
+	}
+	return s.exec(ctx, `UPDATE grants SET revoked_at = $1
+		 WHERE revoked_at IS NULL AND account_id = $2 AND ($3 = '' OR client_id = $3)`, s.now(), accountID, clientID)
+}
+
+// revokeAfter changes a row that new grants are inserted from, then revokes
+// the grants that where selects. The order and the two statements matter: an
+// insert in flight holds the row's share lock, so the change waits for it, and
+// only the second statement's snapshot then sees the inserted grant. In one
+// statement that grant would live on.
+func (s *Store) revokeAfter(ctx context.Context, change func(*gorm.DB) *gorm.DB, where string, args ...any) error {
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		done := change(tx)
+		if done.Error != nil {
+			return done.Error
+		}
+		if done.RowsAffected == 0 {
+			return ErrNotFound
+		}
+		return tx.Model(&Grant{}).Where("revoked_at IS NULL").Where(where, args...).
+			Update("revoked_at", s.now()).Error
+	})
+	return translate(err)
+}

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	purgeEvery = 15 * time.Second
+	purgeBatch = 2000 // rows a statement removes, so that none holds its locks for long
+	purgeLock  = 0x67617465686f7573
+)
+
+// purges are run in turn, each until it touches less than a batch. Children
+// go before their grant. $1 is now, $2 when the grace of a refresh began, $3
+// the batch.
+var purges = []struct{ name, table, set, where string }{
+	{"access_tokens", "access_tokens", "", "expires_at < $1"},
+	{"refresh_tokens", "refresh_tokens", "", "expires_at < $1"},
+	{"grants", "grants", "", "expires_at < $1"},
+	{"limits", "limits", "", "expires_at < $1"},
+	{"salts", "refresh_tokens", "salt = NULL", "spent_at < $2 AND spent_at IS NOT NULL AND salt IS NOT NULL"},
+}
+
+// Purge removes what has expired, and the salts of refresh tokens whose grace
+// is over: without its salt a token's successor cannot be derived any more.
+// It returns the number of rows touched.
+func (s *Store) Purge(ctx context.Context) (int64, error) {
+	rowID := "rowid"
+	if s.pool != nil {
+		rowID = "ctid"
+	}
+	var total int64
+	for _, p := range purges {
+		verb := "DELETE FROM " + p.table
+		if p.set != "" {
+			verb = "UPDATE " + p.table + " SET " + p.set
+		}
+		// Both times appear in every statement, as PostgreSQL wants each parameter used.
+		query := fmt.Sprintf(`%s WHERE %s IN (SELECT %[2]s FROM %s WHERE %s AND $2 <= $1 LIMIT $3)`, verb, rowID, p.table, p.where)
+		for {
+			now := s.now()
+			n, err := s.exec(ctx, query, now, s.graceBegan(), purgeBatch)
+			if err != nil {
+				return total, fmt.Errorf("purge %s: %w", p.name, err)
+			}
+			total += n
+			if n < purgeBatch {
+				break
+			}
+		}
+	}
+	return total, nil
+}
+
+// RunUpkeep does what must be done from time to time until ctx ends: it purges,
+// and tells the hasher which forms of hashes the accounts have. Of all the
+// replicas of one database only the holder of an advisory lock purges; it asks
+// for the lock again at each round, so that a leader that died is followed.
+func (s *Store) RunUpkeep(ctx context.Context) {
+	tick := time.NewTicker(purgeEvery)
+	defer tick.Stop()
+	for {
+		for _, job := range []func(context.Context) error{s.sampleForms, s.purgeAsLeader} {
+			if err := job(ctx); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "upkeep", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// sampleForms lets the check of an unknown account take as long as that of a
+// known one, whatever system its hashes came from.
+func (s *Store) sampleForms(ctx context.Context) error {
+	var hashes []string
+	err := s.reads.WithContext(ctx).Model(&Account{}).
+		Where("password_hash <> ''").Order("id DESC").Limit(100).Pluck("password_hash", &hashes).Error
+	if err == nil {
+		s.hasher.SetForms(hashes)
+	}
+	return err
+}
+
+func (s *Store) purgeAsLeader(ctx context.Context) error {
+	if s.pool == nil {
+		_, err := s.Purge(ctx)
+		return err
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	var leader bool
+	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(purgeLock)).Scan(&leader); err != nil || !leader {
+		return err
+	}
+	_, err = s.Purge(ctx)
+	if _, unlockErr := conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(purgeLock)); err == nil {
+		err = unlockErr
+	}
+	return err
+}

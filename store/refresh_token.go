@@ -1,0 +1,247 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// RefreshToken is the row of one refresh token. A spent row stays until it
+// expires, so that its reuse can be told.
+type RefreshToken struct {
+	Signature       []byte
+	GrantID         string
+	Predecessor     []byte // the token it replaced; unique, so that a token has one successor
+	AccessSignature []byte // the access token issued with it
+	Salt            []byte // its successor is derived with; nil once the grace is over
+	SecretID        []byte // the system secret that derived its successor; set when it is spent
+	IssuedAt        time.Time
+	SpentAt         *time.Time
+	ExpiresAt       time.Time
+}
+
+// NewSalt returns the salt of a new refresh token.
+func NewSalt() []byte {
+	salt := make([]byte, 16)
+	rand.Read(salt)
+	return salt
+}
+
+// PresentedRefresh is what the database knows of a refresh token that a client
+// shows.
+type PresentedRefresh struct {
+	GrantID   string
+	ClientID  string
+	Subject   string
+	AccountID *string
+	Scope     Words // the grant's
+	Audience  Words // the grant's
+	Salt      []byte
+	SecretID  []byte
+	SpentAt   *time.Time
+	ExpiresAt time.Time
+	GrantEnd  time.Time
+	RevokedAt *time.Time // the grant's
+}
+
+const presentedRefresh = `SELECT g.id, g.client_id, g.subject, g.account_id, g.scope, g.audience,
+		t.salt, t.secret_id, t.spent_at, t.expires_at, g.expires_at, g.revoked_at
+	  FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id WHERE t.signature = $1`
+
+// PresentedRefresh reads a refresh token in whatever state it is, or returns
+// ErrNotFound.
+func (s *Store) PresentedRefresh(ctx context.Context, signature []byte) (*PresentedRefresh, error) {
+	var p PresentedRefresh
+	err := s.read(ctx, presentedRefresh, signature).Scan(&p.GrantID, &p.ClientID, &p.Subject, &p.AccountID,
+		&p.Scope, &p.Audience, &p.Salt, &p.SecretID, &p.SpentAt, &p.ExpiresAt, &p.GrantEnd, &p.RevokedAt)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &p, nil
+}
+
+// Live tells whether the grant and the token have not ended at now; a token
+// that is spent may be live.
+func (p *PresentedRefresh) Live(now time.Time) bool {
+	return p.RevokedAt == nil && p.GrantEnd.After(now) && p.ExpiresAt.After(now)
+}
+
+// Reused tells whether the token was spent longer ago than the grace: someone
+// else has it (RFC 9700 §4.14.2).
+func (s *Store) Reused(p *PresentedRefresh) bool {
+	return p.SpentAt != nil && !p.SpentAt.After(s.graceBegan())
+}
+
+func (s *Store) graceBegan() time.Time { return s.now().Add(-s.cfg.RefreshGrace) }
+
+// Rotation replaces one refresh token by its successor pair. Of any number of
+// concurrent calls the first one's values are kept.
+type Rotation struct {
+	Old      []byte // signature of the presented token
+	SecretID []byte // the secret that derived Access and Refresh
+	Access   AccessToken
+	Refresh  []byte        // signature of the successor
+	Lifetime time.Duration // of the successor; it ends with its grant at the latest
+}
+
+// Rotated is what Rotate left in the database, whoever wrote it.
+type Rotated struct {
+	SpentAt  time.Time
+	SecretID []byte // differs from the rotation's if another secret's pair was first
+	First    bool   // this call wrote the pair
+	GrantEnd time.Time
+}
+
+// The successor may be asked for again while it is unspent itself. The test
+// must be NOT EXISTS (… spent): a caller that waited for the row's lock has an
+// old snapshot, in which the successor is not there at all.
+const (
+	spendRefresh = `UPDATE refresh_tokens AS t
+		   SET spent_at = coalesce(t.spent_at, $2), secret_id = CASE WHEN t.spent_at IS NULL THEN $4 ELSE t.secret_id END
+		  FROM grants g
+		 WHERE t.signature = $1 AND g.id = t.grant_id
+		   AND g.revoked_at IS NULL AND g.expires_at > $2 AND t.expires_at > $2
+		   AND (t.spent_at IS NULL OR t.spent_at > $3)
+		   AND NOT EXISTS (SELECT 1 FROM refresh_tokens s WHERE s.predecessor = t.signature AND s.spent_at IS NOT NULL)`
+	rotatePostgres = `WITH spent AS (` + spendRefresh + `
+			RETURNING t.grant_id, t.spent_at, t.secret_id, t.access_signature, g.expires_at AS grant_end),
+		won AS (SELECT * FROM spent WHERE spent_at = $2 AND secret_id = $4),
+		x AS (UPDATE access_tokens o SET revoked_at = $2 FROM won WHERE o.signature = won.access_signature AND o.revoked_at IS NULL),
+		a AS (INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)
+			SELECT $5, grant_id, $6, $7, $8, $2, least($9, grant_end) FROM won ON CONFLICT DO NOTHING),
+		r AS (INSERT INTO refresh_tokens (signature, grant_id, predecessor, access_signature, salt, issued_at, expires_at)
+			SELECT $10, grant_id, $1, $5, $11, $2, least($12, grant_end) FROM won ON CONFLICT DO NOTHING)
+		SELECT spent_at, secret_id, grant_end FROM spent`
+)
+
+// Rotate spends r.Old and writes its successor pair, in one statement. It
+// returns ErrNotFound, having written nothing, if the token may not be used
+// (again): the caller then reads it once more to tell why.
+func (s *Store) Rotate(ctx context.Context, r Rotation) (Rotated, error) {
+	now := s.now()
+	r.Access.IssuedAt = now
+	var done Rotated
+	var err error
+	if s.pool != nil {
+		err = s.pool.QueryRow(ctx, rotatePostgres, r.Old, now, s.graceBegan(), r.SecretID,
+			r.Access.Signature, r.Access.Scope.String(), r.Access.Audience.String(), r.Access.CNF, r.Access.ExpiresAt,
+			r.Refresh, NewSalt(), now.Add(r.Lifetime)).Scan(&done.SpentAt, &done.SecretID, &done.GrantEnd)
+	} else {
+		err = s.lite.write(ctx, func(tx *sql.Tx) error {
+			done, err = s.rotateSQLite(ctx, tx, now, r)
+			return err
+		})
+	}
+	if err != nil {
+		return done, translate(err)
+	}
+	done.First = done.SpentAt.Equal(now) && string(done.SecretID) == string(r.SecretID)
+	return done, nil
+}
+
+// rotateSQLite is rotatePostgres step by step: the transaction is immediate,
+// so nobody comes between.
+func (s *Store) rotateSQLite(ctx context.Context, tx *sql.Tx, now time.Time, r Rotation) (done Rotated, err error) {
+	var grantID string
+	var access []byte
+	res, err := tx.ExecContext(ctx, spendRefresh, r.Old, now, s.graceBegan(), r.SecretID)
+	if err != nil {
+		return done, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return done, errors.Join(err, sql.ErrNoRows)
+	}
+	err = tx.QueryRowContext(ctx, `SELECT t.grant_id, t.spent_at, t.secret_id, t.access_signature, g.expires_at
+		  FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id WHERE t.signature = $1`, r.Old).
+		Scan(&grantID, &done.SpentAt, &done.SecretID, &access, &done.GrantEnd)
+	if err != nil || !done.SpentAt.Equal(now) {
+		return done, err
+	}
+	for _, step := range []struct {
+		query string
+		args  []any
+	}{
+		{`UPDATE access_tokens SET revoked_at = $1 WHERE signature = $2 AND revoked_at IS NULL`, []any{now, access}},
+		{`INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+			[]any{r.Access.Signature, grantID, r.Access.Scope.String(), r.Access.Audience.String(), r.Access.CNF, now,
+				earlier(r.Access.ExpiresAt, done.GrantEnd)}},
+		{`INSERT INTO refresh_tokens (signature, grant_id, predecessor, access_signature, salt, issued_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+			[]any{r.Refresh, grantID, r.Old, r.Access.Signature, NewSalt(), now, earlier(now.Add(r.Lifetime), done.GrantEnd)}},
+	} {
+		if _, err := tx.ExecContext(ctx, step.query, step.args...); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// KeepRefresh issues a new access token on a refresh token that is not
+// rotated, and moves the token's own end. ErrNotFound as for Rotate.
+func (s *Store) KeepRefresh(ctx context.Context, r Rotation) error {
+	now := s.now()
+	const prolong = `UPDATE refresh_tokens AS t SET expires_at = $3 FROM grants g
+		 WHERE t.signature = $1 AND g.id = t.grant_id AND t.spent_at IS NULL AND t.expires_at > $2
+		   AND g.revoked_at IS NULL AND g.expires_at > $2`
+	const insert = `INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)`
+	args := []any{r.Old, now, now.Add(r.Lifetime)}
+	access := []any{r.Access.Signature, r.Access.Scope.String(), r.Access.Audience.String(), r.Access.CNF, r.Access.ExpiresAt}
+	if s.pool != nil {
+		tag, err := s.pool.Exec(ctx, `WITH kept AS (`+prolong+` RETURNING t.grant_id) `+insert+
+			` SELECT $4, grant_id, $5, $6, $7, $2, $8 FROM kept`, append(args, access...)...)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrNotFound
+		}
+		return err
+	}
+	return s.lite.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, prolong, args...)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, ErrNotFound)
+		}
+		_, err = tx.ExecContext(ctx, insert+` SELECT $4, grant_id, $5, $6, $7, $2, $8 FROM refresh_tokens WHERE signature = $1`,
+			append(args, access...)...)
+		return err
+	})
+}
+
+// IssuedAccess reads an access token as it was issued, ended or not: what a
+// retry of its refresh is told. ErrNotFound if the purge has removed it.
+func (s *Store) IssuedAccess(ctx context.Context, signature []byte) (AccessToken, error) {
+	t := AccessToken{Signature: signature}
+	err := s.read(ctx, `SELECT grant_id, scope, audience, issued_at, expires_at FROM access_tokens WHERE signature = $1`,
+		signature).Scan(&t.GrantID, &t.Scope, &t.Audience, &t.IssuedAt, &t.ExpiresAt)
+	return t, translate(err)
+}
+
+// RevokeFamily ends the family of a refresh token, spent or not, if it is this
+// client's (RFC 7009 §2.1); otherwise it does nothing, without error.
+func (s *Store) RevokeFamily(ctx context.Context, signature []byte, clientID string) error {
+	var id string
+	err := s.read(ctx, `SELECT g.id FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id
+		 WHERE t.signature = $1 AND g.client_id = $2`, signature, clientID).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find the family: %w", err)
+	}
+	if err := s.RevokeGrant(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return nil
+}
