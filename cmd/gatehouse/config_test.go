@@ -151,7 +151,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 func TestLoadConfigKeepsSecrets(t *testing.T) {
 	secret := rand.Text()
 	for _, yaml := range []string{
-		"secrets: {" + secret + ": x}", "secrets: *" + secret, "secrets: [\"\\x" + secret + "\"]", "secrets: !!int " + secret,
+		"secrets: {" + secret + ": x}", "secrets: *" + secret, "secrets: [\"\\xg" + secret + "\"]", "secrets: !!int " + secret,
 		"secrets: [{a: " + secret + "}]", "api: {client_secret: [" + secret + "]}", "database: {url: 'x" + secret + "'}",
 		"database: {url: 'postgres://u:%zz" + secret + "@h:port/'}", "'" + secret, secret + ": 1\n" + secret + ": 1", secret,
 	} {
