@@ -15,6 +15,7 @@ import (
 	"github.com/glebarez/sqlite"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
@@ -286,6 +287,37 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (int64, err
 		return 0, err
 	}
 	return res.RowsAffected()
+}
+
+// execInTurn runs writing statements that take the same arguments, one after
+// the other and all or none, in one round trip. It returns the number of rows
+// they touched.
+func (s *Store) execInTurn(ctx context.Context, queries []string, args ...any) (total int64, err error) {
+	if s.pool != nil {
+		batch := new(pgx.Batch) // an implicit transaction, in which each statement has its own snapshot
+		for _, query := range queries {
+			batch.Queue(query, args...).Exec(func(tag pgconn.CommandTag) error {
+				total += tag.RowsAffected()
+				return nil
+			})
+		}
+		return total, s.pool.SendBatch(ctx, batch).Close()
+	}
+	err = s.lite.write(ctx, func(tx *sql.Tx) error {
+		for _, query := range queries {
+			res, err := tx.ExecContext(ctx, query, args...)
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			total += n
+		}
+		return nil
+	})
+	return total, err
 }
 
 // Count runs a query that returns one number, for tests and for benchmarks.
