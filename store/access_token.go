@@ -33,13 +33,14 @@ type ActiveToken struct {
 	Scope     string
 	Audience  string
 	Actor     string
+	Claims    string
 	CNF       string
 	AuthTime  time.Time
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 }
 
-const activeColumns = `g.id, g.client_id, g.subject, g.account_id IS NOT NULL, g.username, %s, g.actor, %s, g.auth_time, t.issued_at, t.expires_at`
+const activeColumns = `g.id, g.client_id, g.subject, g.account_id IS NOT NULL, g.username, %s, g.actor, g.claims, %s, g.auth_time, t.issued_at, t.expires_at`
 
 var (
 	activeAccess = fmt.Sprintf(`SELECT `+activeColumns+`
@@ -67,11 +68,35 @@ func (s *Store) active(ctx context.Context, query string, signature []byte) (Act
 	var t ActiveToken
 	err := s.read(ctx, query, signature, s.now()).Scan(
 		&t.GrantID, &t.ClientID, &t.Subject, &t.Account, &t.Username, &t.Scope, &t.Audience,
-		&t.Actor, &t.CNF, &t.AuthTime, &t.IssuedAt, &t.ExpiresAt)
+		&t.Actor, &t.Claims, &t.CNF, &t.AuthTime, &t.IssuedAt, &t.ExpiresAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, ErrNotFound
 	}
 	return t, err
+}
+
+// SubjectToken is a live access token with its whole grant: what an exchange
+// begins from, or who asks about the own account.
+type SubjectToken struct {
+	Grant
+	TokenScope    Words
+	TokenAudience Words
+	TokenEnd      time.Time
+}
+
+// SubjectToken finds a live access token, or returns ErrNotFound.
+func (s *Store) SubjectToken(ctx context.Context, signature []byte) (*SubjectToken, error) {
+	var t SubjectToken
+	now := s.now()
+	err := s.read(ctx, `SELECT g.id, g.root_id, g.account_id, g.client_id, g.subject, g.username, g.auth_time, g.amr, g.acr,
+			g.claims, g.actor, g.cnf, g.sid, g.identity_id, g.login_session_id, g.expires_at, t.scope, t.audience, t.expires_at
+		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id
+		 WHERE t.signature = $1 AND t.revoked_at IS NULL AND t.expires_at > $2
+		   AND g.revoked_at IS NULL AND g.expires_at > $2`, signature, now).
+		Scan(&t.ID, &t.RootID, &t.AccountID, &t.ClientID, &t.Subject, &t.Username, &t.AuthTime, &t.AMR, &t.ACR,
+			&t.Claims, &t.Actor, &t.CNF, &t.SID, &t.IdentityID, &t.LoginSessionID, &t.ExpiresAt,
+			&t.TokenScope, &t.TokenAudience, &t.TokenEnd)
+	return &t, translate(err)
 }
 
 // RevokeAccess ends one access token of the client's (RFC 7009 §2.1). One that

@@ -44,6 +44,7 @@ type Account struct {
 	IsActive     bool
 	AuthEpoch    int64
 	LastLoginAt  *time.Time
+	Returned     bool // signed in again after the first time
 	CreatedAt    time.Time
 }
 

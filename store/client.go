@@ -23,13 +23,14 @@ const (
 
 // Grant types that this build serves (RFC 7591 §2).
 const (
-	GrantPassword          = "password"           // RFC 6749 §4.3
-	GrantRefreshToken      = "refresh_token"      // RFC 6749 §6
-	GrantClientCredentials = "client_credentials" // RFC 6749 §4.4
+	GrantPassword          = "password"                                        // RFC 6749 §4.3
+	GrantRefreshToken      = "refresh_token"                                   // RFC 6749 §6
+	GrantClientCredentials = "client_credentials"                              // RFC 6749 §4.4
+	GrantTokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693 §2.1
 )
 
 // GrantTypes are the grant types that a client may list.
-var GrantTypes = Words{GrantPassword, GrantRefreshToken, GrantClientCredentials}
+var GrantTypes = Words{GrantPassword, GrantRefreshToken, GrantClientCredentials, GrantTokenExchange}
 
 // Authentication methods (RFC 7591 §2). A confidential client may send its
 // secret either way, whichever of the two is registered.

@@ -122,9 +122,8 @@ func (s *Store) RevokeGrant(ctx context.Context, id string) error {
 	if !isID(id) {
 		return ErrNotFound
 	}
-	const family = `UPDATE grants SET revoked_at = $1
-		 WHERE revoked_at IS NULL AND root_id = (SELECT root_id FROM grants WHERE id = $2) AND `
-	n, err := s.execInTurn(ctx, []string{family + `root_id = id`, family + `root_id <> id`}, s.now(), id)
+	const root = `(SELECT root_id FROM grants WHERE id = $2)`
+	n, err := s.execInTurn(ctx, []string{revokeThese + `id = ` + root, revokeChildren + root}, s.now(), id)
 	if err == nil && n == 0 {
 		return ErrNotFound
 	}
@@ -166,12 +165,18 @@ func (s *Store) revokeAfter(ctx context.Context, change func(*gorm.DB) *gorm.DB,
 		if done.RowsAffected == 0 {
 			return ErrNotFound
 		}
-		living := func() *gorm.DB { return tx.Model(&Grant{}).Where("revoked_at IS NULL") }
-		if err := living().Where(where, args...).Update("revoked_at", s.now()).Error; err != nil {
-			return err
-		}
-		return living().Where("root_id <> id AND root_id IN (SELECT id FROM grants WHERE "+where+")", args...).
-			Update("revoked_at", s.now()).Error
+		return s.endGrants(tx, where, args...)
 	})
 	return translate(err)
+}
+
+// endGrants is revokeAfter's second half, for a transaction that has made the
+// change.
+func (s *Store) endGrants(tx *gorm.DB, where string, args ...any) error {
+	living := func() *gorm.DB { return tx.Model(&Grant{}).Where("revoked_at IS NULL") }
+	if err := living().Where(where, args...).Update("revoked_at", s.now()).Error; err != nil {
+		return err
+	}
+	return living().Where("root_id <> id AND root_id IN (SELECT id FROM grants WHERE "+where+")", args...).
+		Update("revoked_at", s.now()).Error
 }

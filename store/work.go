@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -15,6 +16,14 @@ type work struct {
 	access  *AccessToken
 	refresh *RefreshToken
 	forgive []limitKey
+	once    once
+	parent  []byte // signature of the access token that the grant is exchanged from
+}
+
+// once is somebody else's token, which may be used once.
+type once struct {
+	digest    []byte // 32 bytes; nil: it may be used again
+	expiresAt time.Time
 }
 
 type workKey struct{}
@@ -38,28 +47,31 @@ func (s *Store) AddGrant(ctx context.Context, session *Session, access *AccessTo
 	w.grant, w.epoch, w.access, w.refresh = &session.Grant, session.AuthEpoch, access, refresh
 }
 
+// UseOnce makes the grant depend on a token of somebody else's that may be used
+// once; digest names it, until expiresAt.
+func (s *Store) UseOnce(ctx context.Context, digest []byte, expiresAt time.Time) {
+	workOf(ctx).once = once{digest, expiresAt}
+}
+
+// ExchangedFrom makes the grant a child of the one that the access token with
+// this signature belongs to.
+func (s *Store) ExchangedFrom(ctx context.Context, signature []byte) { workOf(ctx).parent = signature }
+
 // Flush writes the unit of work, all or nothing. It returns ErrNotFound, and
-// has written nothing, if the account or the client is no longer what it was
-// when the request began: deactivated, given another password, disabled.
+// has written nothing, if what the grant is made from is no longer what it was
+// when the request began: the account deactivated or given another password,
+// the client disabled, the subject token ended. ErrReplayed likewise, for a
+// token that has been used.
 func (s *Store) Flush(ctx context.Context) error {
 	w := workOf(ctx)
 	if w.grant == nil {
 		return nil
 	}
-	args := w.args()
-	var n int64
-	if s.pool != nil {
-		query := flushAccountGrant
-		if w.grant.AccountID == nil {
-			query, args = flushClientGrant, args[:clientArgs]
-		}
-		if err := s.pool.QueryRow(ctx, query, args...).Scan(&n); err != nil {
-			return fmt.Errorf("write the grant: %w", err)
-		}
-	} else if err := s.lite.write(ctx, func(tx *sql.Tx) (err error) {
-		n, err = w.flushSQLite(ctx, tx, args)
+	n, err := s.flush(ctx, w)
+	if errors.Is(err, ErrReplayed) {
 		return err
-	}); err != nil {
+	}
+	if err != nil {
 		return fmt.Errorf("write the grant: %w", err)
 	}
 	if n == 0 {
@@ -68,35 +80,74 @@ func (s *Store) Flush(ctx context.Context) error {
 	return nil
 }
 
-// clientArgs is how many of args a client's own grant takes: it has no account
-// and no refresh token (RFC 6749 §4.4.3).
-const clientArgs = 26
+func (s *Store) flush(ctx context.Context, w *work) (n int64, err error) {
+	query, args := w.statement()
+	if s.pool == nil {
+		err = s.inTx(ctx, func(c conn) error {
+			n, err = s.flushSQLite(ctx, c, w, args)
+			return err
+		})
+		return n, err
+	}
+	if w.once.digest == nil {
+		return n, s.pool.QueryRow(ctx, query, args...).Scan(&n)
+	}
+	var fresh int64
+	if err := s.pool.QueryRow(ctx, query, args...).Scan(&n, &fresh); err != nil || n > 0 || fresh > 0 {
+		return n, err
+	}
+	err = s.inTx(ctx, func(c conn) error {
+		if err := s.takeOver(ctx, c, w); err != nil {
+			return err
+		}
+		return c.row(ctx, flushAccountGrant, w.accountArgs()...).Scan(&n)
+	})
+	return n, err
+}
 
-// args are the parameters of the flush statements: $1–$20 the grant, $21–$26
-// the access token, $27 the account's epoch, $28–$31 the refresh token,
-// $32–$35 the limits that a success gives back.
-func (w *work) args() []any {
-	g, a, r := w.grant, w.access, w.refresh
-	if r == nil {
-		r = &RefreshToken{}
-	}
-	var account, address limitKey
-	if len(w.forgive) == 2 {
-		account, address = w.forgive[0], w.forgive[1]
-	}
-	var refreshEnd *time.Time
-	if r.Signature != nil {
-		refreshEnd = &r.ExpiresAt
-	}
+// base are the parameters of the flush statements: $1–$20 the grant, $21–$26
+// the access token.
+func (w *work) base() []any {
+	g, a := w.grant, w.access
 	return []any{
 		g.ID, g.RootID, g.AccountID, g.ClientID, g.Subject, g.Username,
 		g.Scope.String(), g.Audience.String(), g.Resource.String(), g.AuthTime,
 		g.AMR.String(), g.ACR, g.Claims, g.Actor, g.CNF, g.SID, g.IdentityID, g.LoginSessionID, g.CreatedAt, g.ExpiresAt,
 		a.Signature, a.Scope.String(), a.Audience.String(), a.CNF, a.IssuedAt, a.ExpiresAt,
-		w.epoch,
-		r.Signature, r.Salt, r.SecretID, refreshEnd,
-		account.key, account.slot, address.key, address.slot,
 	}
+}
+
+// signInArgs follow for the grant of an account: $27 its epoch, $28–$31 the
+// refresh token.
+func (w *work) signInArgs() []any {
+	r := w.refresh
+	if r == nil {
+		return append(w.base(), w.epoch, []byte(nil), []byte(nil), []byte(nil), (*time.Time)(nil))
+	}
+	return append(w.base(), w.epoch, r.Signature, r.Salt, r.SecretID, &r.ExpiresAt)
+}
+
+// accountArgs end with the limits that a success gives back, $32–$35.
+func (w *work) accountArgs() []any {
+	var account, address limitKey
+	if len(w.forgive) == 2 {
+		account, address = w.forgive[0], w.forgive[1]
+	}
+	return append(w.signInArgs(), account.key, account.slot, address.key, address.slot)
+}
+
+// statement is the one that writes this kind of grant on PostgreSQL, with its
+// parameters.
+func (w *work) statement() (string, []any) {
+	switch {
+	case w.parent != nil:
+		return flushChildGrant, append(w.base(), w.parent)
+	case w.grant.AccountID == nil:
+		return flushClientGrant, w.base()
+	case w.once.digest != nil:
+		return flushOnceGrant, append(w.signInArgs(), w.once.digest, w.once.expiresAt)
+	}
+	return flushAccountGrant, w.accountArgs()
 }
 
 const (
@@ -105,7 +156,12 @@ const (
 	grantValues = `$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20`
 
 	enabledClient = `SELECT id FROM clients WHERE id = $4 AND disabled_at IS NULL`
-	signedIn      = `UPDATE accounts SET last_login_at = $19 WHERE id = $3 AND is_active AND auth_epoch = $27`
+	sameAccount   = `id = $3 AND is_active AND auth_epoch = $27`
+	signedIn      = `UPDATE accounts SET last_login_at = $19, returned = returned OR last_login_at IS NOT NULL`
+	useOnce       = `INSERT INTO replays (digest, client_id, grant_id, used_at, expires_at) SELECT $32, $4, $1, $19, $33`
+	livingRoot    = `SELECT id FROM grants WHERE id = $2 AND revoked_at IS NULL AND expires_at > $19`
+	livingParent  = `SELECT t.signature FROM access_tokens t JOIN grants p ON p.id = t.grant_id
+		 WHERE t.signature = $27 AND t.revoked_at IS NULL AND t.expires_at > $19 AND p.revoked_at IS NULL AND p.expires_at > $19`
 
 	insertGrant  = `INSERT INTO grants (` + grantColumns + `) SELECT ` + grantValues
 	insertAccess = `INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)
@@ -119,9 +175,10 @@ const (
 // On PostgreSQL the whole is one statement and so one round trip and one
 // commit. The client's row is share-locked and the account's row is locked by
 // its update, so that disabling either waits for this grant and then sees it.
+// A child's grant share-locks its root and its parent in the same way.
 const (
 	flushAccountGrant = `WITH c AS (` + enabledClient + ` FOR SHARE),
-		who AS (` + signedIn + ` AND EXISTS (SELECT 1 FROM c) RETURNING id),
+		who AS (` + signedIn + ` WHERE ` + sameAccount + ` AND EXISTS (SELECT 1 FROM c) RETURNING id),
 		g AS (` + insertGrant + ` FROM who RETURNING id),
 		a AS (` + insertAccess + ` FROM g),
 		r AS (` + insertRefresh + ` FROM g WHERE $28::bytea IS NOT NULL),
@@ -130,27 +187,54 @@ const (
 			       ORDER BY key FOR UPDATE) o
 			WHERE l.key = o.key AND l.slot = o.slot AND l.count > 0 AND EXISTS (SELECT 1 FROM g))
 		SELECT count(*) FROM g`
+	flushOnceGrant = `WITH c AS (` + enabledClient + ` FOR SHARE),
+		who AS (SELECT id FROM accounts WHERE ` + sameAccount + ` AND EXISTS (SELECT 1 FROM c) FOR UPDATE),
+		o AS (` + useOnce + ` FROM who ON CONFLICT DO NOTHING RETURNING digest),
+		g AS (` + insertGrant + ` FROM o RETURNING id),
+		a AS (` + insertAccess + ` FROM g),
+		r AS (` + insertRefresh + ` FROM g WHERE $28::bytea IS NOT NULL),
+		l AS (` + signedIn + ` FROM g WHERE accounts.id = $3)
+		SELECT (SELECT count(*) FROM g), (SELECT count(*) FROM o) + (SELECT count(*) = 0 FROM who)::int`
 	flushClientGrant = `WITH c AS (` + enabledClient + ` FOR SHARE),
 		g AS (` + insertGrant + ` FROM c RETURNING id),
 		a AS (` + insertAccess + ` FROM g)
 		SELECT count(*) FROM g`
+	flushChildGrant = `WITH c AS (` + enabledClient + ` FOR SHARE),
+		root AS (` + livingRoot + ` FOR SHARE),
+		p AS (` + livingParent + ` FOR SHARE),
+		g AS (` + insertGrant + ` FROM c, root, p RETURNING id),
+		a AS (` + insertAccess + ` FROM g)
+		SELECT count(*) FROM g`
 )
 
-func (w *work) flushSQLite(ctx context.Context, tx *sql.Tx, args []any) (int64, error) {
-	var id string
-	if err := tx.QueryRowContext(ctx, enabledClient, args...).Scan(&id); err != nil {
-		return 0, ignoreNoRows(err)
+// flushSQLite is the same in steps: the transaction is immediate, so nobody
+// comes between.
+func (s *Store) flushSQLite(ctx context.Context, c conn, w *work, args []any) (int64, error) {
+	conditions := []string{enabledClient}
+	if w.parent != nil {
+		conditions = append(conditions, livingRoot, livingParent)
+	} else if w.grant.AccountID != nil {
+		conditions = append(conditions, `SELECT id FROM accounts WHERE `+sameAccount)
 	}
-	if w.grant.AccountID != nil {
-		res, err := tx.ExecContext(ctx, signedIn, args...)
-		if err != nil {
-			return 0, err
+	for _, query := range conditions {
+		var found any
+		if err := c.row(ctx, query, args...).Scan(&found); err != nil {
+			return 0, ignoreNoRows(err)
 		}
-		if n, err := res.RowsAffected(); n == 0 || err != nil {
+	}
+	if w.once.digest != nil {
+		if n, err := c.exec(ctx, useOnce+` WHERE true ON CONFLICT DO NOTHING`, args...); err != nil {
 			return 0, err
+		} else if n == 0 {
+			if err := s.takeOver(ctx, c, w); err != nil {
+				return 0, err
+			}
 		}
 	}
 	statements := []string{insertGrant, insertAccess}
+	if w.grant.AccountID != nil && w.parent == nil {
+		statements = append(statements, signedIn+` WHERE id = $3`)
+	}
 	if w.refresh != nil {
 		statements = append(statements, insertRefresh)
 	}
@@ -158,7 +242,7 @@ func (w *work) flushSQLite(ctx context.Context, tx *sql.Tx, args []any) (int64, 
 		statements = append(statements, giveBack)
 	}
 	for _, statement := range statements {
-		if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
+		if _, err := c.exec(ctx, statement, args...); err != nil {
 			return 0, err
 		}
 	}
@@ -166,7 +250,7 @@ func (w *work) flushSQLite(ctx context.Context, tx *sql.Tx, args []any) (int64, 
 }
 
 func ignoreNoRows(err error) error {
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	return err

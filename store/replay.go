@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrReplayed says that a token which may be used once has been used.
+var ErrReplayed = errors.New("used before")
+
+// retryWithin is how long the same client may bring a one-time token again: it
+// did not get the answer.
+const retryWithin = 60 * time.Second
+
+// Used tells whether the one-time token that digest names has been used so
+// that this client cannot use it any more.
+func (s *Store) Used(ctx context.Context, digest []byte, clientID string) (bool, error) {
+	if digest == nil {
+		return false, nil
+	}
+	n, err := s.Count(ctx, `SELECT count(*) FROM replays WHERE digest = $1 AND NOT (client_id = $2 AND used_at > $3)`,
+		digest, clientID, s.now().Add(-retryWithin))
+	if err != nil {
+		return false, fmt.Errorf("look for the token's use: %w", err)
+	}
+	return n > 0, nil
+}
+
+// takeOver lets the grant of w follow the one that its token was used for
+// before, which ends; or it returns ErrReplayed.
+func (s *Store) takeOver(ctx context.Context, c conn, w *work) error {
+	query := `SELECT client_id, grant_id, used_at FROM replays WHERE digest = $1`
+	if s.pool != nil {
+		query += ` FOR UPDATE`
+	}
+	var clientID, first string
+	var usedAt time.Time
+	err := c.row(ctx, query, w.once.digest).Scan(&clientID, &first, &usedAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrReplayed // expired and purged since: too old in any case
+	}
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	if clientID != w.grant.ClientID || !usedAt.After(now.Add(-retryWithin)) {
+		return ErrReplayed
+	}
+	for _, end := range []string{revokeThese + `id = $2`, revokeChildren + `(SELECT id FROM grants WHERE id = $2)`} {
+		if _, err := c.exec(ctx, end, now, first); err != nil {
+			return err
+		}
+	}
+	_, err = c.exec(ctx, `UPDATE replays SET grant_id = $1 WHERE digest = $2`, w.grant.ID, w.once.digest)
+	return err
+}
