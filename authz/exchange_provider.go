@@ -1,0 +1,92 @@
+package authz
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/ory/fosite"
+
+	"gatehouse/social"
+	"gatehouse/store"
+)
+
+// fromProvider signs in the person whom a provider's token speaks for.
+func (x exchangeGrant) fromProvider(ctx context.Context, req fosite.AccessRequester, e *exchange) error {
+	client := req.GetClient().(*store.Client)
+	kind := social.IDToken
+	if e.subjectType == typeAccessToken {
+		kind = social.AccessToken
+	}
+	provider, err := x.providerOf(client, e.subjectIssuer, kind, e.subject)
+	if err != nil {
+		return err
+	}
+	if err := x.bound(store.GrantTokenExchange, client, req); err != nil {
+		return err
+	}
+	identity, err := x.verified(ctx, provider, client, social.Token{Kind: kind, Text: e.subject, Nonce: e.nonce})
+	if err != nil {
+		return err
+	}
+	known, err := x.accountOf(ctx, identity, provider.Policy(), client)
+	if err != nil {
+		return err
+	}
+	x.begin(client, req)
+	session := req.GetSession().(*store.Session)
+	g := &session.Grant
+	g.AccountID, g.Subject, g.Username = &known.Account.ID, known.Account.ID, known.Account.Email
+	g.IdentityID, g.Resource = &known.IdentityID, e.resource
+	g.AMR = store.Words{"fed"} // not of RFC 8176, which has no word for it
+	if !identity.IssuedAt.IsZero() {
+		g.AuthTime = earlier(g.AuthTime, identity.IssuedAt)
+	}
+	if len(identity.MayAct) > 0 {
+		text, err := json.Marshal(claims{MayAct: identity.MayAct})
+		if err != nil {
+			return err
+		}
+		g.Claims = string(text)
+	}
+	session.AuthEpoch = known.Account.AuthEpoch
+	if identity.Replay != nil {
+		x.store.UseOnce(ctx, identity.Replay, identity.ExpiresAt)
+	}
+	return nil
+}
+
+// claims are what a grant carries besides its columns, as JSON.
+type claims struct {
+	MayAct json.RawMessage `json:"may_act,omitempty"` // RFC 8693 §4.4
+}
+
+// verified asks the provider's adapter, and puts its refusal into OAuth's
+// words.
+func (s *Server) verified(ctx context.Context, p social.Provider, client *store.Client, t social.Token) (*social.Identity, error) {
+	eventOf(ctx).provider = p.Name()
+	t.Audiences = client.ProviderAudiences
+	identity, err := p.Verify(ctx, t)
+	if err == nil {
+		return identity, nil
+	}
+	var refused *social.Error
+	switch {
+	case !errors.As(err, &refused):
+		return nil, err
+	case refused.Ours:
+		return nil, &refusal{RFC6749Error: fosite.ErrServerError, cause: err,
+			say: "This server is not set up rightly for " + p.Name() + ". Its operator has been told."}
+	case refused.Reason == social.ReasonProviderDown:
+		return nil, &refusal{RFC6749Error: fosite.ErrTemporarilyUnavailable, status: http.StatusServiceUnavailable,
+			say: refused.Say, reason: refused.Reason, retry: refused.RetryAfter, cause: refused.Cause}
+	}
+	return nil, &refusal{RFC6749Error: fosite.ErrInvalidRequest, say: refused.Say, reason: refused.Reason, cause: refused.Cause}
+}
+
+// errReplayed refuses a provider's token that may be used once and was.
+func errReplayed(ctx context.Context) error {
+	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonReplayed,
+		say: "The " + eventOf(ctx).provider + " token was already used; get a new one."}
+}

@@ -1,0 +1,154 @@
+package authz
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/ory/fosite"
+
+	"gatehouse/store"
+)
+
+// maxActors bounds the chain of act claims, in bytes.
+const maxActors = 2000
+
+// actor is the act claim (RFC 8693 §4.1): who acts, and who acted before.
+type actor struct {
+	Subject string          `json:"sub"`
+	Act     json.RawMessage `json:"act,omitempty"`
+}
+
+// fromOwn exchanges an access token of this server for one that can do less,
+// or that is for another audience. The new token's grant is a child of the
+// old one's: it ends with it, and has no refresh token.
+func (x exchangeGrant) fromOwn(ctx context.Context, req fosite.AccessRequester, e *exchange) error {
+	if e.requested == typeRefreshToken {
+		return invalidRequest("A refresh token is given for a sign-in alone, not for another access token.")
+	}
+	client := req.GetClient().(*store.Client)
+	subject, signature, err := x.ownToken(ctx, client, e.subject, "subject_token")
+	if err != nil {
+		return err
+	}
+	act, err := x.act(ctx, client, subject, e.actor)
+	if err != nil {
+		return err
+	}
+	scope, audience, err := exchanged(req, client, subject, x.adminAudience())
+	if err != nil {
+		return err
+	}
+	grant(req, scope, audience)
+	x.begin(client, req)
+	session := req.GetSession().(*store.Session)
+	g := &session.Grant
+	g.RootID, g.AccountID, g.Subject, g.Username = subject.RootID, subject.AccountID, subject.Subject, subject.Username
+	g.AuthTime, g.AMR, g.ACR, g.Claims, g.SID = subject.AuthTime, subject.AMR, subject.ACR, subject.Claims, subject.SID
+	g.IdentityID, g.LoginSessionID = subject.IdentityID, subject.LoginSessionID
+	g.Resource, g.Actor = e.resource, act
+	session.AccessExpiresAt = earlier(session.AccessExpiresAt, subject.TokenEnd)
+	g.ExpiresAt = session.AccessExpiresAt
+	x.store.ExchangedFrom(ctx, signature)
+	return nil
+}
+
+// ownToken finds a live access token of this server that the client has by
+// rights: issued to it, or, if it keeps a secret, naming it in aud.
+func (x exchangeGrant) ownToken(ctx context.Context, client *store.Client, text, parameter string) (*store.SubjectToken, []byte, error) {
+	t := x.keys.verify(text)
+	if t == nil || t.kind != accessToken {
+		return nil, nil, invalidRequest("The " + parameter + " is not an access token of this server. One of a provider needs subject_issuer.")
+	}
+	found, err := x.store.SubjectToken(ctx, t.signature)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil, &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonExpired, say: "The " + parameter + " has expired or was revoked."}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if found.ClientID != client.ID && (client.IsPublic() || !client.Holds(found.ClientID, found.TokenAudience)) {
+		return nil, nil, &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonAudience,
+			say: "The " + parameter + " was issued to another client, and not for this one."}
+	}
+	return found, t.signature, nil
+}
+
+// act says who acts with the new token: the actor_token's subject, otherwise
+// the client; nobody new if the client may impersonate. Whom the subject token
+// names in may_act can be the only one.
+func (x exchangeGrant) act(ctx context.Context, client *store.Client, subject *store.SubjectToken, actorText string) (string, error) {
+	who := client.ID
+	if actorText != "" {
+		t, _, err := x.ownToken(ctx, client, actorText, "actor_token")
+		if err != nil {
+			return "", err
+		}
+		who = t.Subject
+	}
+	if err := mayAct(subject.Claims, who, x.cfg.Issuer); err != nil {
+		return "", err
+	}
+	if actorText == "" && client.Impersonate {
+		return subject.Actor, nil
+	}
+	text, err := json.Marshal(actor{who, json.RawMessage(subject.Actor)})
+	if err != nil {
+		return "", err
+	}
+	if len(text) > maxActors {
+		return "", invalidRequest("The subject_token has been passed on too often.")
+	}
+	return string(text), nil
+}
+
+// mayAct holds the subject token's may_act claim (RFC 8693 §4.4).
+func mayAct(text, who, issuer string) error {
+	var c claims
+	if text == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return err
+	}
+	if len(c.MayAct) == 0 {
+		return nil
+	}
+	var named struct {
+		Subject string `json:"sub"`
+		Issuer  string `json:"iss"`
+	}
+	if json.Unmarshal(c.MayAct, &named) != nil || named.Subject != who || (named.Issuer != "" && named.Issuer != issuer) {
+		return invalidRequest("The subject_token names somebody else as the one who may act (may_act).")
+	}
+	return nil
+}
+
+// exchanged is the scope and audience of the new token: of the subject token's
+// scope what the client is registered for, and an audience that the token has
+// already or that the client may exchange for. The scope admin is never passed
+// on, nor is its audience.
+func exchanged(req fosite.AccessRequester, client *store.Client, subject *store.SubjectToken, adminAudience string) (scope, audience store.Words, err error) {
+	scope, err = narrowed(req.GetRequestedScopes(), subject.TokenScope, client.Scope, invalidScope("The subject_token does not have all of these scopes."))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(req.GetRequestedScopes()) > len(scope) || scope.Has(store.ScopeAdmin) && len(req.GetRequestedScopes()) > 0 {
+		return nil, nil, invalidScope("This client is not registered for all of these scopes, or they are not passed on.")
+	}
+	scope = slices.DeleteFunc(scope, func(s string) bool { return s == store.ScopeAdmin })
+	if len(scope) == 0 {
+		return nil, nil, invalidScope("There is no scope that both the subject_token and this client have.")
+	}
+	audience = store.Words(req.GetRequestedAudience())
+	if len(audience) == 0 {
+		audience = subject.TokenAudience
+	}
+	for _, aud := range audience {
+		if aud == adminAudience || !subject.TokenAudience.Has(aud) && !client.ExchangeAudiences.Has(aud) {
+			return nil, nil, invalidTarget("This client is not registered to exchange for all of these audiences.")
+		}
+	}
+	return scope, audience, nil
+}
