@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"gorm.io/gorm"
 )
 
 // Audit outcomes.
@@ -32,6 +34,11 @@ func (AuditEntry) TableName() string { return "audit" }
 // Audit records a change. detail is marshalled to JSON and must hold no
 // secret.
 func (s *Store) Audit(ctx context.Context, actor, action, target, outcome string, detail map[string]any) error {
+	return s.audit(s.db.WithContext(ctx), actor, action, target, outcome, detail)
+}
+
+// audit records a change within its transaction.
+func (s *Store) audit(tx *gorm.DB, actor, action, target, outcome string, detail map[string]any) error {
 	text := []byte("{}")
 	if len(detail) > 0 {
 		var err error
@@ -40,7 +47,7 @@ func (s *Store) Audit(ctx context.Context, actor, action, target, outcome string
 		}
 	}
 	entry := &AuditEntry{ID: newID(), Time: s.now(), Actor: actor, Action: action, Target: target, Outcome: outcome, Detail: string(text)}
-	if err := s.db.WithContext(ctx).Create(entry).Error; err != nil {
+	if err := tx.Create(entry).Error; err != nil {
 		return fmt.Errorf("audit %s: %w", action, err)
 	}
 	return nil

@@ -122,9 +122,8 @@ func (s *Store) RevokeGrant(ctx context.Context, id string) error {
 	if !isID(id) {
 		return ErrNotFound
 	}
-	n, err := s.exec(ctx, `UPDATE grants SET revoked_at = $1
-		 WHERE revoked_at IS NULL AND (id = (SELECT root_id FROM grants WHERE id = $2)
-		    OR (root_id = (SELECT root_id FROM grants WHERE id = $2) AND root_id <> id))`, s.now(), id)
+	const root = `(SELECT root_id FROM grants WHERE id = $2)`
+	n, err := s.execInTurn(ctx, []string{revokeThese + `id = ` + root, revokeChildren + root}, s.now(), id)
 	if err == nil && n == 0 {
 		return ErrNotFound
 	}
@@ -138,15 +137,25 @@ func (s *Store) RevokeGrants(ctx context.Context, accountID, clientID string) (i
 	if !isID(accountID) {
 		return 0, nil
 	}
-	return s.exec(ctx, `UPDATE grants SET revoked_at = $1
-		 WHERE revoked_at IS NULL AND account_id = $2 AND ($3 = '' OR client_id = $3)`, s.now(), accountID, clientID)
+	const mine = `account_id = $2 AND ($3 = '' OR client_id = $3)`
+	return s.execInTurn(ctx, []string{revokeThese + mine, revokeChildren + `(SELECT id FROM grants WHERE ` + mine + `)`},
+		s.now(), accountID, clientID)
 }
 
+// Grants end in two statements: first those that are meant, then what was
+// exchanged from them. A child's insert in flight holds its root's share lock,
+// so the first statement waits for it, and only the second one's snapshot then
+// sees the child.
+const (
+	revokeThese    = `UPDATE grants SET revoked_at = $1 WHERE revoked_at IS NULL AND `
+	revokeChildren = revokeThese + `root_id <> id AND root_id IN `
+)
+
 // revokeAfter changes a row that new grants are inserted from, then revokes
-// the grants that where selects. The order and the two statements matter: an
-// insert in flight holds the row's share lock, so the change waits for it, and
-// only the second statement's snapshot then sees the inserted grant. In one
-// statement that grant would live on.
+// the grants that where selects, then their children. The order and the
+// statements matter: an insert in flight holds the row's share lock, so the
+// change waits for it, and only the next statement's snapshot then sees the
+// inserted grant. In one statement that grant would live on.
 func (s *Store) revokeAfter(ctx context.Context, change func(*gorm.DB) *gorm.DB, where string, args ...any) error {
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		done := change(tx)
@@ -156,8 +165,18 @@ func (s *Store) revokeAfter(ctx context.Context, change func(*gorm.DB) *gorm.DB,
 		if done.RowsAffected == 0 {
 			return ErrNotFound
 		}
-		return tx.Model(&Grant{}).Where("revoked_at IS NULL").Where(where, args...).
-			Update("revoked_at", s.now()).Error
+		return s.endGrants(tx, where, args...)
 	})
 	return translate(err)
+}
+
+// endGrants is revokeAfter's second half, for a transaction that has made the
+// change.
+func (s *Store) endGrants(tx *gorm.DB, where string, args ...any) error {
+	living := func() *gorm.DB { return tx.Model(&Grant{}).Where("revoked_at IS NULL") }
+	if err := living().Where(where, args...).Update("revoked_at", s.now()).Error; err != nil {
+		return err
+	}
+	return living().Where("root_id <> id AND root_id IN (SELECT id FROM grants WHERE "+where+")", args...).
+		Update("revoked_at", s.now()).Error
 }

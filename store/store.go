@@ -15,6 +15,7 @@ import (
 	"github.com/glebarez/sqlite"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
@@ -241,6 +242,45 @@ func translate(err error) error {
 // row is what pgx and database/sql both give for a statement with one row.
 type row interface{ Scan(dest ...any) error }
 
+// conn is a transaction on either database.
+type conn interface {
+	row(ctx context.Context, query string, args ...any) row
+	exec(ctx context.Context, query string, args ...any) (int64, error)
+}
+
+type pgConn struct{ pgx.Tx }
+
+func (c pgConn) row(ctx context.Context, query string, args ...any) row {
+	return c.QueryRow(ctx, query, args...)
+}
+
+func (c pgConn) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	tag, err := c.Exec(ctx, query, args...)
+	return tag.RowsAffected(), err
+}
+
+type liteConn struct{ *sql.Tx }
+
+func (c liteConn) row(ctx context.Context, query string, args ...any) row {
+	return c.QueryRowContext(ctx, query, args...)
+}
+
+func (c liteConn) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := c.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// inTx runs fn in a transaction.
+func (s *Store) inTx(ctx context.Context, fn func(conn) error) error {
+	if s.pool == nil {
+		return s.lite.write(ctx, func(tx *sql.Tx) error { return fn(liteConn{tx}) })
+	}
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return fn(pgConn{tx}) })
+}
+
 // liteDB runs the statements that most requests consist of on SQLite.
 type liteDB struct {
 	writes *sql.DB // one connection
@@ -286,6 +326,33 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (int64, err
 		return 0, err
 	}
 	return res.RowsAffected()
+}
+
+// execInTurn runs writing statements that take the same arguments, one after
+// the other and all or none, in one round trip. It returns the number of rows
+// they touched.
+func (s *Store) execInTurn(ctx context.Context, queries []string, args ...any) (total int64, err error) {
+	if s.pool != nil {
+		batch := new(pgx.Batch) // an implicit transaction, in which each statement has its own snapshot
+		for _, query := range queries {
+			batch.Queue(query, args...).Exec(func(tag pgconn.CommandTag) error {
+				total += tag.RowsAffected()
+				return nil
+			})
+		}
+		return total, s.pool.SendBatch(ctx, batch).Close()
+	}
+	err = s.inTx(ctx, func(c conn) error {
+		for _, query := range queries {
+			n, err := c.exec(ctx, query, args...)
+			if err != nil {
+				return err
+			}
+			total += n
+		}
+		return nil
+	})
+	return total, err
 }
 
 // Count runs a query that returns one number, for tests and for benchmarks.
