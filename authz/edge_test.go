@@ -49,6 +49,8 @@ func TestBadInput(t *testing.T) {
 			{"password too long", "/oauth2/token", form, "web", "grant_type=password&username=x&password=" + strings.Repeat("é", 129), 400, "invalid_request"},
 			{"scope too long", "/oauth2/token", form, "web", cc + "&scope=" + strings.Repeat("a", 4001), 400, "invalid_request"},
 			{"duplicate grant_type", "/oauth2/token", form, "web", cc + "&" + cc, 400, "invalid_request"},
+			{"audience too often", "/oauth2/token", form, "web", cc + strings.Repeat("&audience=x", 21), 400, "invalid_request"},
+			{"audience too long", "/oauth2/token", form, "web", cc + "&audience=" + strings.Repeat("x", 501), 400, "invalid_request"},
 			{"duplicate empty parameter", "/oauth2/token", form, "web", cc + "&scope=&scope=", 400, "invalid_request"},
 			{"duplicate unknown parameter", "/oauth2/token", form, "web", cc + "&x=1&x=2", 400, "invalid_request"},
 			{"parameters in the query", "/oauth2/token?x=1", form, "web", cc, 400, "invalid_request"},

@@ -98,6 +98,27 @@ func TestRefreshWithinAndAfterTheGrace(t *testing.T) {
 	})
 }
 
+// A thief who hangs up at once leaves the same trace.
+func TestReuseIsOnRecordEvenIfTheThiefHangsUp(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		first := w.login("web")
+		w.refresh("web", first.str("refresh_token"))
+		w.clock.move(grace + time.Second)
+		p, err := w.store.PresentedRefresh(context.Background(), w.server.keys.verify(first.str("refresh_token")).signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := w.store.RevokeReused(gone, p, "192.0.2.1"); err != nil {
+			t.Error(err)
+		}
+		if n := w.count(`SELECT count(*) FROM audit WHERE action = 'refresh_token.reuse'`) + w.count(`SELECT count(*) FROM grants WHERE revoked_at IS NOT NULL`); n != 2 {
+			t.Errorf("%d of the two rows", n)
+		}
+	})
+}
+
 func TestRefreshWithoutGraceIsStrict(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.store = storetest.Open(t, store.Config{URL: w.url, Now: w.clock.now})

@@ -45,6 +45,7 @@ func TestTokenEndpoint(t *testing.T) {
 			{"client credentials", "web", "grant_type=client_credentials", 200, "", "read write"},
 			{"client credentials of a public client", "spa", "grant_type=client_credentials", 400, "unauthorized_client", ""},
 			{"operator", "operator", "grant_type=client_credentials&scope=admin", 200, "", "admin"},
+			{"operator names the audience", "operator", "grant_type=client_credentials&scope=admin&resource=https://id.example.com/admin", 200, "", "admin"},
 			{"scope admin by password", "operator", pw + "&scope=admin", 400, "invalid_scope", ""},
 			{"scope admin by another client", "web", "grant_type=client_credentials&scope=admin", 400, "invalid_scope", ""},
 			{"admin token for another audience", "operator", "grant_type=client_credentials&scope=admin&audience=https://api.example.com", 400, "invalid_target", ""},
