@@ -43,7 +43,8 @@ type createAccountInput struct {
 }
 
 type createAccountOutput struct {
-	Body struct {
+	Location string `header:"Location" doc:"Where the new account finds itself"`
+	Body     struct {
 		Account     account  `json:"account"`
 		Token       *token   `json:"token,omitempty" doc:"As the token endpoint gave it, if this API signs new users in"`
 		SignInError *problem `json:"sign_in_error,omitempty" doc:"In place of token: the account was made, and yet nobody signed in"`
@@ -74,7 +75,7 @@ func (s *Server) createAccount(ctx context.Context, in *createAccountInput) (*cr
 		return nil, fmt.Errorf("create the account: %w", err)
 	}
 	ev.account = a.ID
-	out := new(createAccountOutput)
+	out := &createAccountOutput{Location: "/accounts/me"}
 	out.Body.Account = newAccount(a)
 	if s.signIns != nil {
 		out.Body.Token, out.Body.SignInError = s.signIns.signIn(ctx, a.Email, in.Body.Password, ev.address)

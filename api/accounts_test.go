@@ -33,8 +33,8 @@ func TestSignUp(t *testing.T) {
 		a := w.do("POST", "/accounts", "", signUp(map[string]any{"email": "  Ada@Example.com "}), header("X-Forwarded-For", "198.51.100.7"))
 		var got map[string]map[string]any
 		a.json(&got)
-		if a.Code != 201 {
-			t.Fatalf("%d %s", a.Code, a.Body)
+		if a.Code != 201 || a.Header().Get("Location") != "/accounts/me" {
+			t.Fatalf("%d %s %v", a.Code, a.Body, a.Header())
 		}
 		id, _ := got["account"]["id"].(string)
 		row, err := w.store.Account(context.Background(), id)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -83,6 +82,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
+		h.Set("Pragma", "no-cache")
 		r = r.WithContext(context.WithValue(r.Context(), eventKey{}, ev))
 		defer func() {
 			defer func() { s.write(r, w.status, time.Since(began), ev) }()
@@ -105,7 +105,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 // write logs the event: a client's mistake at info, ours at error.
 func (s *Server) write(r *http.Request, status int, took time.Duration, ev *event) {
 	level := slog.LevelInfo
-	if status >= 500 && !errors.Is(ev.cause, context.Canceled) { // that is the client, gone
+	if status >= 500 && r.Context().Err() == nil { // or else the client is gone, and what it asked for was broken off
 		level = slog.LevelError
 	}
 	if !s.log.Enabled(r.Context(), level) {
@@ -132,7 +132,8 @@ func (s *Server) write(r *http.Request, status int, took time.Duration, ev *even
 }
 
 // newCORS lets pages of known origins call, with a token and never with
-// credentials of the browser's.
+// credentials of the browser's. Which client a page is of shows its token alone:
+// see narrowCORS.
 func (s *Server) newCORS() *cors.Cors {
 	return cors.New(cors.Options{
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {

@@ -71,7 +71,7 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: request id %q", path, id)
 			}
 			ids[id] = true
-			for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"} {
+			for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "Pragma": "no-cache"} {
 				if got := h.Get(name); got != want {
 					t.Errorf("%s: %s %q", path, name, got)
 				}
@@ -97,7 +97,8 @@ func TestCORS(t *testing.T) {
 			{"preflight, a suffix", "OPTIONS", "/accounts/me", "https://spa.example.com.evil.org", "GET", "authorization", 204, false},
 			{"preflight, PUT", "OPTIONS", "/accounts/me", "https://app.example.com", "PUT", "", 204, false},
 			{"preflight, other header", "OPTIONS", "/accounts/me", "https://app.example.com", "GET", "x-evil", 204, false},
-			{"GET", "GET", "/accounts/me", "https://spa.example.com", "", "", 200, true},
+			{"GET, another client's", "GET", "/accounts/me", "https://spa.example.com", "", "", 200, false},
+			{"GET, the operator's", "GET", "/accounts/me", "https://app.example.com", "", "", 200, true},
 			{"GET, stranger", "GET", "/accounts/me", "https://evil.example.com", "", "", 200, false},
 			{"GET, no origin", "GET", "/accounts/me", "", "", "", 200, false},
 			{"404", "GET", "/nowhere", "https://app.example.com", "", "", 404, true},
@@ -129,6 +130,10 @@ func TestCORS(t *testing.T) {
 			})
 		}
 		spa := header("Origin", "https://spa.example.com")
+		w.as.issue("its", w.account.ID, "read", map[string]any{"client_id": "spa"})
+		if a := w.do("GET", "/accounts/me", "its", "", spa); a.Code != 200 || a.Header().Get("Access-Control-Allow-Origin") == "" {
+			t.Errorf("a token of the page's own client: %d %v", a.Code, a.Header())
+		}
 		w.as.Close()
 		for code, a := range map[int]answer{401: w.do("GET", "/accounts/me", "", "", spa), 503: w.do("GET", "/accounts/me", "rw", "", spa)} {
 			if a.Code != code || a.Header().Get("Access-Control-Allow-Origin") == "" {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humamux"
@@ -38,6 +39,7 @@ func (s *Server) guard(a access) func(huma.Context, func(huma.Context)) {
 			who := principal(r.Context())
 			ev := eventOf(r.Context())
 			ev.client = who.ClientID
+			s.narrowCORS(w.Header(), r, who.ClientID)
 			if who.SubjectType == introspect.SubjectAccount {
 				ev.account = who.Subject
 			}
@@ -50,6 +52,20 @@ func (s *Server) guard(a access) func(huma.Context, func(huma.Context)) {
 				next(humamux.NewContext(c.Operation(), r, w))
 			}
 		})).ServeHTTP(w, r)
+	}
+}
+
+// narrowCORS takes back what newCORS let any registered origin do, as soon as
+// it is known whose token this is: the answer is for pages of that client, or
+// of an origin that the operator listed.
+func (s *Server) narrowCORS(h http.Header, r *http.Request, clientID string) {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(s.cfg.Origins, origin) {
+		return
+	}
+	if client, err := s.store.Client(r.Context(), clientID); err != nil || !client.Origins.Has(origin) {
+		h.Del("Access-Control-Allow-Origin")
+		h.Del("Access-Control-Expose-Headers")
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *Server) updateMe(ctx context.Context, in *updateMeInput) (*meOutput, er
 
 // deleteMe serves DELETE /accounts/me: the account ends, and all its grants.
 func (s *Server) deleteMe(ctx context.Context, _ *struct{}) (*struct{}, error) {
-	err := s.store.DeleteAccount(ctx, principal(ctx).Subject)
+	err := s.store.DeleteAccount(ctx, principal(ctx).Subject, principal(ctx).Subject)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, gone()
 	}
@@ -103,7 +103,7 @@ func (s *Server) changePassword(ctx context.Context, in *changePasswordInput) (*
 	err = s.store.ChangePassword(ctx, a.ID, in.Body.OldPassword, in.Body.NewPassword, principal(ctx).GrantID)
 	switch {
 	case err == nil:
-		return nil, nil
+		return nil, s.store.Audit(context.WithoutCancel(ctx), a.ID, "account.set_password", a.ID, store.Succeeded, nil)
 	case errors.Is(err, store.ErrWrongPassword), errors.Is(err, store.ErrHashForm):
 		p := invalid("body.old_password", "This is not the account's password.")
 		p.Code, p.cause = "wrong_password", err

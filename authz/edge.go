@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -100,10 +101,15 @@ func (s *Server) edge(rt route) http.Handler {
 	})
 }
 
-// write logs the event: a client's mistake at info, ours at error.
+// write logs the event: a client's mistake at info, more sign-ins than the
+// machine can hash at warn, ours at error.
 func (s *Server) write(r *http.Request, path string, status int, took time.Duration, ev *event) {
 	level := slog.LevelInfo
-	if status >= 500 {
+	switch {
+	case status < 500 || r.Context().Err() != nil: // then the client is gone, and what it asked for was broken off
+	case errors.Is(ev.cause, store.ErrBusy):
+		level = slog.LevelWarn
+	default:
 		level = slog.LevelError
 	}
 	if !s.log.Enabled(r.Context(), level) {

@@ -3,9 +3,11 @@ package authz
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -43,10 +45,13 @@ func TestBadInput(t *testing.T) {
 			{"NUL in username", "/oauth2/token", form, "web", "grant_type=password&username=%00&password=x", 400, "invalid_request"},
 			{"NUL in client_id", "/oauth2/token", form, "", cc + "&client_id=%00&client_secret=x", 400, "invalid_request"},
 			{"invalid UTF-8", "/oauth2/token", form, "web", cc + "&scope=%ff", 400, "invalid_request"},
-			{"username too long", "/oauth2/token", form, "web", "grant_type=password&password=x&username=" + strings.Repeat("a", 1017), 400, "invalid_request"},
-			{"password too long", "/oauth2/token", form, "web", "grant_type=password&username=x&password=" + strings.Repeat("a", 513), 400, "invalid_request"},
+			{"username too long", "/oauth2/token", form, "web", "grant_type=password&password=x&username=" + strings.Repeat("é", 255), 400, "invalid_request"},
+			{"password too long", "/oauth2/token", form, "web", "grant_type=password&username=x&password=" + strings.Repeat("é", 129), 400, "invalid_request"},
 			{"scope too long", "/oauth2/token", form, "web", cc + "&scope=" + strings.Repeat("a", 4001), 400, "invalid_request"},
 			{"duplicate grant_type", "/oauth2/token", form, "web", cc + "&" + cc, 400, "invalid_request"},
+			{"audience too often", "/oauth2/token", form, "web", cc + strings.Repeat("&audience=x", 21), 400, "invalid_request"},
+			{"audience too long", "/oauth2/token", form, "web", cc + "&audience=" + strings.Repeat("x", 501), 400, "invalid_request"},
+			{"duplicate empty parameter", "/oauth2/token", form, "web", cc + "&scope=&scope=", 400, "invalid_request"},
 			{"duplicate unknown parameter", "/oauth2/token", form, "web", cc + "&x=1&x=2", 400, "invalid_request"},
 			{"parameters in the query", "/oauth2/token?x=1", form, "web", cc, 400, "invalid_request"},
 			{"empty query", "/oauth2/token?", form, "web", cc, 400, "invalid_request"},
@@ -194,6 +199,34 @@ func TestForwardedAddressIsBelievedOfTrustedForwardersAlone(t *testing.T) {
 	})
 }
 
+func TestPagesCanReadThatAGrantIsUnknown(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	req := mustRequest(w, "/oauth2/token", "grant_type=magic&client_id=spa")
+	req.Header.Set("Origin", "https://app.example.com")
+	if a := w.send(req); a.str("error") != "unsupported_grant_type" || a.header.Get("Access-Control-Allow-Origin") != "https://app.example.com" {
+		t.Errorf("%d %s %v", a.code, a.text, a.header)
+	}
+}
+
+func TestProxiesAreBelievedWhereConfigured(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	for name, trusted := range map[string][]netip.Prefix{"198.51.100.9": {netip.MustParsePrefix("127.0.0.0/8")}, "127.0.0.1": nil} {
+		s, err := New(Config{Issuer: "https://id.example.com", Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}, TrustedProxies: trusted,
+			Log: slog.New(slog.NewJSONHandler(w.log, nil))}, w.store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.http = httptest.NewServer(s.Handler())
+		defer w.http.Close()
+		req, _ := http.NewRequest("GET", w.http.URL+"/livez", nil)
+		req.Header.Set("X-Forwarded-For", "192.0.2.1, 198.51.100.9")
+		w.send(req)
+		if log := w.log.String(); !strings.Contains(log, `"address":"`+name+`"`) || strings.Contains(log, "192.0.2.1") {
+			t.Errorf("want %s: %s", name, log)
+		}
+	}
+}
+
 func TestMetadataSaysOnlyWhatWorks(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
 	resp, err := http.Get(w.http.URL + "/.well-known/oauth-authorization-server")
@@ -282,6 +315,7 @@ func TestDatabaseDown(t *testing.T) {
 		"refresh":       w.refresh("web", a.str("refresh_token")),
 		"password":      w.token("web", url.Values{"grant_type": {"password"}, "username": {email}, "password": {password}}),
 		"revocation":    w.post("/oauth2/revoke", "web", url.Values{"token": {a.str("access_token")}}),
+		"credentials":   w.token("web", url.Values{"grant_type": {"client_credentials"}}),
 	} {
 		if got.code != 503 || got.str("error") != "temporarily_unavailable" || got.header.Get("Retry-After") == "" {
 			t.Errorf("%s while the database is down: %d %s", name, got.code, got.text)

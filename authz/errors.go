@@ -59,12 +59,12 @@ func refusalOf(err error) *refusal {
 			say: "Too many failed attempts. Wait before the next one.", retry: limit.Wait}
 	case errors.Is(err, store.ErrBusy):
 		return &refusal{RFC6749Error: fosite.ErrTemporarilyUnavailable, status: http.StatusServiceUnavailable,
-			say: "Too many sign-ins at once. Try again shortly.", retry: time.Second}
+			say: "Too many sign-ins at once. Try again shortly.", retry: time.Second, cause: err}
 	case errors.Is(err, context.Canceled):
 		return &refusal{RFC6749Error: fosite.ErrTemporarilyUnavailable, status: http.StatusServiceUnavailable,
-			say: "The request was given up.", retry: time.Second}
+			say: "The request was given up.", retry: time.Second, cause: err}
 	case errors.As(err, &oauth) && oauth.CodeField < 500:
-		return &refusal{RFC6749Error: oauth, say: oauth.HintField, cause: oauth.Cause()}
+		return &refusal{RFC6749Error: oauth, say: printable(oauth.HintField), cause: oauth.Cause()}
 	}
 	return &refusal{RFC6749Error: fosite.ErrTemporarilyUnavailable, status: http.StatusServiceUnavailable,
 		say: "The server cannot reach what it needs. Try again shortly.", retry: 2 * time.Second, cause: err}

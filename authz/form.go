@@ -6,25 +6,32 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/ory/fosite"
+
+	"gatehouse/store"
 )
 
-const maxBody = 64 << 10 // bytes
+const (
+	maxBody    = 64 << 10 // bytes
+	maxTargets = 20       // of resource, and of audience: they are compared with each other
+)
 
-// Longest values in bytes of parameters that a request may carry; the others
-// are bounded by maxBody.
+// Longest values, in characters, of parameters that a request may carry; the
+// others are bounded by maxBody.
 var maxParameter = map[string]int{
 	"grant_type": 200, "client_id": 200, "client_secret": 500, "scope": 4000,
-	"username": 254 * utf8.UTFMax, "password": 128 * utf8.UTFMax, "refresh_token": 2000, "token": 8000,
+	"resource": 500, "audience": 500, "username": store.MaxEmail, "password": store.MaxPassword, "refresh_token": 2000, "token": 8000,
 }
 
 // readForm parses the body of a POST strictly: parameters in the body alone
 // (RFC 6749 §2.3.1), each at most once (§3.2) but resource and audience
-// (RFC 8707 §2, RFC 8693 §2.1), in UTF-8 without NUL. It leaves them in
-// r.PostForm, where fosite looks too.
+// (RFC 8707 §2, RFC 8693 §2.1), in UTF-8 without NUL. One without a value is
+// as if it were not there (RFC 6749 §3.2). It leaves them in r.PostForm, where
+// fosite looks too.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.URL.RawQuery != "" || r.URL.ForceQuery {
 		return nil, invalidRequest("Send the parameters in the body, not in the URL.")
@@ -48,6 +55,10 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		if err := checkParameter(name, values); err != nil {
 			return nil, err
 		}
+		values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
+		if form[name] = values; len(values) == 0 {
+			delete(form, name)
+		}
 	}
 	if len(form) == 0 {
 		return nil, invalidRequest("The body has no parameters.")
@@ -57,17 +68,17 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 }
 
 func checkParameter(name string, values []string) error {
-	if !utf8.ValidString(name) || strings.ContainsRune(name, 0) || len(name) > 200 {
+	if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
 		return invalidRequest("A parameter has a name that is not well-formed.")
 	}
-	if len(values) > 1 && name != "resource" && name != "audience" {
-		return invalidRequest("The parameter '" + printable(name) + "' is there more than once.")
+	if many := name == "resource" || name == "audience"; len(values) > 1 && !many || len(values) > maxTargets {
+		return invalidRequest("The parameter '" + printable(name) + "' is there too often.")
 	}
 	for _, v := range values {
 		if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
 			return invalidRequest("The parameter '" + printable(name) + "' is not UTF-8 without NUL.")
 		}
-		if most, ok := maxParameter[name]; ok && len(v) > most {
+		if most, ok := maxParameter[name]; ok && utf8.RuneCountInString(v) > most {
 			return invalidRequest("The parameter '" + printable(name) + "' is too long.")
 		}
 	}

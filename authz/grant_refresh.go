@@ -51,6 +51,9 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, req fosite
 	if err != nil {
 		return err
 	}
+	if len(p.Audience) > 0 && len(audience) == 0 {
+		return invalidTarget("This client is no longer registered for any audience of the grant.") // and a token without one is good anywhere
+	}
 	session := req.GetSession().(*store.Session)
 	session.Presented = p
 	session.Grant.ID, session.Grant.Subject = p.GrantID, p.Subject
@@ -81,11 +84,7 @@ func (g refreshGrant) usable(ctx context.Context, p *store.PresentedRefresh) err
 	}
 	ev := eventOf(ctx)
 	ev.cause = errors.New("a spent refresh token was used again: its family is revoked")
-	if err := g.store.RevokeGrant(ctx, p.GrantID); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	if err := g.store.Audit(ctx, p.ClientID, "refresh_token.reuse", p.GrantID, store.Refused,
-		map[string]any{"subject": p.Subject, "address": ev.address}); err != nil {
+	if err := g.store.RevokeReused(ctx, p, ev.address); err != nil {
 		return err
 	}
 	return &refusal{RFC6749Error: fosite.ErrInvalidGrant, cause: ev.cause,

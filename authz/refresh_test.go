@@ -8,6 +8,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"gatehouse/store"
+	"gatehouse/store/storetest"
 )
 
 func TestFiftyRefreshesAtOnceGetOnePair(t *testing.T) {
@@ -91,6 +94,79 @@ func TestRefreshWithinAndAfterTheGrace(t *testing.T) {
 		}
 		if n := w.count(`SELECT count(*) FROM audit WHERE action = 'refresh_token.reuse'`); n != 1 {
 			t.Errorf("%d audit rows", n)
+		}
+	})
+}
+
+// A thief who hangs up at once leaves the same trace.
+func TestReuseIsOnRecordEvenIfTheThiefHangsUp(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		first := w.login("web")
+		w.refresh("web", first.str("refresh_token"))
+		w.clock.move(grace + time.Second)
+		p, err := w.store.PresentedRefresh(context.Background(), w.server.keys.verify(first.str("refresh_token")).signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := w.store.RevokeReused(gone, p, "192.0.2.1"); err != nil {
+			t.Error(err)
+		}
+		if n := w.count(`SELECT count(*) FROM audit WHERE action = 'refresh_token.reuse'`) + w.count(`SELECT count(*) FROM grants WHERE revoked_at IS NOT NULL`); n != 2 {
+			t.Errorf("%d of the two rows", n)
+		}
+	})
+}
+
+func TestRefreshWithoutGraceIsStrict(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.store = storetest.Open(t, store.Config{URL: w.url, Now: w.clock.now})
+		w.http = httptest.NewServer(w.serve([]byte(strings.Repeat("s", 32))).Handler())
+		defer w.http.Close()
+		first := w.login("web")
+		second := w.refresh("web", first.str("refresh_token"))
+		if second.code != 200 {
+			t.Fatalf("%d %s", second.code, second.text)
+		}
+		if a := w.refresh("web", first.str("refresh_token")); a.code != 400 || a.str("error") != "invalid_grant" {
+			t.Errorf("the second use: %d %s", a.code, a.text)
+		}
+		if w.active(second.str("access_token")) {
+			t.Error("the family lives on")
+		}
+	})
+}
+
+func TestRetryAfterTheAccessTokensEnd(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		if _, err := w.store.UpdateClient(context.Background(), "web", func(c *store.Client) error { c.AccessTokenLifetime = 1; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		first := w.login("web")
+		second := w.refresh("web", first.str("refresh_token"))
+		w.clock.move(10 * time.Second)
+		if _, err := w.store.Purge(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		again := w.refresh("web", first.str("refresh_token"))
+		if again.code != 200 || again.str("refresh_token") != second.str("refresh_token") || again.body["expires_in"] != 0.0 {
+			t.Errorf("%d %s, want the pair of %s", again.code, again.text, second.text)
+		}
+	})
+}
+
+func TestRefreshNeverLosesItsWholeAudience(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		first := w.login("web")
+		if _, err := w.store.UpdateClient(context.Background(), "web", func(c *store.Client) error {
+			c.Audience = store.Words{"https://new.example.com"}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if a := w.refresh("web", first.str("refresh_token")); a.code != 400 || a.str("error") != "invalid_target" {
+			t.Errorf("%d %s", a.code, a.text)
 		}
 	})
 }

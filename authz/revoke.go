@@ -3,8 +3,9 @@ package authz
 import "net/http"
 
 // revoke serves POST /oauth2/revoke (RFC 7009 §2). A refresh token ends its
-// whole family, spent or not; an access token ends itself. What is not the
-// client's, or no token at all, is answered 200 and left alone (§2.2).
+// whole family, spent or not; an access token ends itself. No token at all is
+// answered 200 (§2.2), and so is another client's, which is left alone: a
+// departure from §2.1, see DIVERGENCES.md.
 func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	form, err := readForm(w, r)

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,11 +23,10 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	if err := s.grants.known(form.Get("grant_type")); err != nil {
-		s.fail(w, r, err)
+	if form.Get("grant_type") == "" {
+		s.fail(w, r, invalidRequest("The parameter grant_type is missing."))
 		return
 	}
-	eventOf(ctx).grant = form.Get("grant_type")
 	req, err := s.provider.NewAccessRequest(ctx, r, new(store.Session))
 	if err != nil {
 		s.fail(w, r, err)
@@ -37,15 +37,24 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	if err := s.store.Flush(ctx); err == store.ErrNotFound {
-		s.fail(w, r, errWrongPassword(err)) // the account or the client ended while this sign-in was under way
-		return
-	} else if err != nil {
-		s.fail(w, r, err)
+	if err := s.store.Flush(ctx); err != nil {
+		s.fail(w, r, overtaken(req, err))
 		return
 	}
 	noStore(w.Header())
 	writeJSON(w, http.StatusOK, resp.ToMap())
+}
+
+// overtaken tells what a request finds whose account or client ended while it
+// was under way: the same as if it had come later.
+func overtaken(req fosite.AccessRequester, err error) error {
+	switch {
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	case req.GetSession().(*store.Session).Grant.AccountID == nil:
+		return invalidClient("Unknown client, or a wrong secret.")
+	}
+	return errWrongPassword(err)
 }
 
 // grants is the one token endpoint handler that fosite sees. It takes the
@@ -62,19 +71,6 @@ type grantHandler struct {
 	continues bool // goes on with a grant that exists, whose scope and audience bound it
 }
 
-// known refuses a missing or unknown grant_type (RFC 6749 §5.2).
-func (g *grants) known(grantType string) error {
-	if grantType == "" {
-		return invalidRequest("The parameter grant_type is missing.")
-	}
-	if _, ok := g.handlers[grantType]; !ok {
-		return &refusal{RFC6749Error: fosite.ErrUnsupportedGrantType, say: "This server has the grants " + g.names() + "."}
-	}
-	return nil
-}
-
-func (g *grants) names() string { return strings.Join(grantTypes(g.handlers), ", ") }
-
 func grantTypes(handlers map[string]grantHandler) []string {
 	var names []string
 	for _, name := range store.GrantTypes {
@@ -85,7 +81,7 @@ func grantTypes(handlers map[string]grantHandler) []string {
 	return names
 }
 
-// CanHandleTokenEndpointRequest is true: the endpoint has refused the rest.
+// CanHandleTokenEndpointRequest is true: what it cannot, it refuses itself.
 func (g *grants) CanHandleTokenEndpointRequest(context.Context, fosite.AccessRequester) bool {
 	return true
 }
@@ -97,7 +93,13 @@ func (g *grants) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool
 // grant check what it brings.
 func (g *grants) HandleTokenEndpointRequest(ctx context.Context, req fosite.AccessRequester) error {
 	name := req.GetRequestForm().Get("grant_type")
-	handler, client := g.handlers[name], req.GetClient().(*store.Client)
+	handler, ok := g.handlers[name]
+	if !ok {
+		return &refusal{RFC6749Error: fosite.ErrUnsupportedGrantType,
+			say: "This server has the grants " + strings.Join(grantTypes(g.handlers), ", ") + "."}
+	}
+	eventOf(ctx).grant = name
+	client := req.GetClient().(*store.Client)
 	if !client.GrantTypes.Has(name) {
 		return &refusal{RFC6749Error: fosite.ErrUnauthorizedClient, say: "This client is not registered for the grant " + name + "."}
 	}
@@ -123,7 +125,7 @@ func (g *grants) PopulateTokenEndpointResponse(ctx context.Context, req fosite.A
 	session := req.GetSession().(*store.Session)
 	eventOf(ctx).account = session.GetSubject()
 	resp.SetTokenType("Bearer")
-	resp.SetExpiresIn(session.AccessExpiresAt.Sub(g.store.Now()).Round(time.Second))
+	resp.SetExpiresIn(max(0, session.AccessExpiresAt.Sub(g.store.Now()).Round(time.Second)))
 	return nil
 }
 
@@ -248,6 +250,8 @@ type clientCredentials struct{ fosite.TokenEndpointHandler }
 func (c clientCredentials) HandleTokenEndpointRequest(ctx context.Context, req fosite.AccessRequester) error {
 	session := req.GetSession().(*store.Session)
 	end := session.AccessExpiresAt
+	req.SetRequestedScopes(nil) // bound has granted out of them, and knows the scope admin and its audience
+	req.SetRequestedAudience(nil)
 	err := c.TokenEndpointHandler.HandleTokenEndpointRequest(ctx, req)
 	session.AccessExpiresAt = end
 	return err

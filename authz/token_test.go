@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/store"
+	"gatehouse/store/storetest"
 )
 
 func TestTokenEndpoint(t *testing.T) {
@@ -30,6 +32,8 @@ func TestTokenEndpoint(t *testing.T) {
 			{"no default scope", "operator", "grant_type=client_credentials", 400, "invalid_scope", ""},
 			{"one audience", "web", pw + "&audience=https://api.example.com", 200, "", "read write"},
 			{"one resource", "web", pw + "&resource=https://api.example.com", 200, "", "read write"},
+			{"parameters without a value", "web", pw + "&scope=&audience=&resource=&client_id=&client_secret=&client_assertion=", 200, "", "read write"},
+			{"unknown parameter", "web", pw + "&" + strings.Repeat("x", 300) + "=1", 200, "", "read write"},
 			{"unknown audience", "web", pw + "&audience=https://evil.example.com", 400, "invalid_target", ""},
 			{"resource with fragment", "web", pw + "&resource=https://api.example.com%23x", 400, "invalid_target", ""},
 			{"resource that is relative", "web", pw + "&resource=api", 400, "invalid_target", ""},
@@ -41,6 +45,7 @@ func TestTokenEndpoint(t *testing.T) {
 			{"client credentials", "web", "grant_type=client_credentials", 200, "", "read write"},
 			{"client credentials of a public client", "spa", "grant_type=client_credentials", 400, "unauthorized_client", ""},
 			{"operator", "operator", "grant_type=client_credentials&scope=admin", 200, "", "admin"},
+			{"operator names the audience", "operator", "grant_type=client_credentials&scope=admin&resource=https://id.example.com/admin", 200, "", "admin"},
 			{"scope admin by password", "operator", pw + "&scope=admin", 400, "invalid_scope", ""},
 			{"scope admin by another client", "web", "grant_type=client_credentials&scope=admin", 400, "invalid_scope", ""},
 			{"admin token for another audience", "operator", "grant_type=client_credentials&scope=admin&audience=https://api.example.com", 400, "invalid_target", ""},
@@ -142,6 +147,90 @@ func TestPasswordFailuresAreLimited(t *testing.T) {
 		w.clock.move(31 * time.Minute)
 		if a := attempt(email, password); a.code != 200 {
 			t.Errorf("after the window: %d %s", a.code, a.text)
+		}
+	})
+}
+
+func TestPasswordFailuresAreLimitedByAddress(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		s, err := New(Config{Issuer: "https://id.example.com", Secrets: [][]byte{[]byte(strings.Repeat("s", 32))},
+			Limits: store.Limits{PasswordAddress: store.Limit{Max: 3, Window: 15 * time.Minute}}}, w.store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.http = httptest.NewServer(s.Handler())
+		defer w.http.Close()
+		attempt := func(address, username, pass string) int {
+			req := mustRequest(w, "/oauth2/token", url.Values{"grant_type": {"password"}, "username": {username}, "password": {pass}}.Encode())
+			req.SetBasicAuth("forwarder", secret)
+			req.Header.Set("X-Forwarded-For", address)
+			return w.send(req).code
+		}
+		for i, address := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::3:4"} { // one network
+			if code := attempt(address, string(rune('a'+i))+"@example.com", "x"); code != 400 {
+				t.Errorf("%s: %d", address, code)
+			}
+		}
+		if code := attempt("2001:db8::5", email, password); code != 429 {
+			t.Errorf("the fourth from the network: %d", code)
+		}
+		if code := attempt("2001:db8:0:1::5", email, password); code != 200 {
+			t.Errorf("from another network: %d", code)
+		}
+	})
+}
+
+// A client that another process disables or drops may be in this one's memory
+// for two seconds, and yet gets nothing.
+func TestDisabledClientInMemoryGetsNothing(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		other := storetest.Open(t, store.Config{URL: w.url})
+		cc, pw := url.Values{"grant_type": {"client_credentials"}}, url.Values{"grant_type": {"password"}, "username": {email}, "password": {password}}
+		if a := w.token("web", cc); a.code != 200 {
+			t.Fatalf("%d %s", a.code, a.text)
+		}
+		if err := other.DisableClient(ctx, "web", true); err != nil {
+			t.Fatal(err)
+		}
+		before := w.count(`SELECT count(*) FROM grants`)
+		if a := w.token("web", cc); a.code != 401 || a.str("error") != "invalid_client" {
+			t.Errorf("client_credentials: %d %s", a.code, a.text)
+		}
+		if a := w.token("web", pw); a.code/100 != 4 {
+			t.Errorf("password: %d %s", a.code, a.text)
+		}
+		if n := w.count(`SELECT count(*) FROM grants`); n != before {
+			t.Errorf("%d grants, before %d", n, before)
+		}
+	})
+}
+
+func TestDeletionBeatsClientCredentialsInFlight(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		var wg sync.WaitGroup
+		tokens := make(chan string, 1000)
+		for range 8 {
+			wg.Go(func() {
+				for range 12 {
+					if a := w.token("web", url.Values{"grant_type": {"client_credentials"}}); a.code == 200 {
+						tokens <- a.str("access_token")
+					} else if a.code != 401 {
+						t.Errorf("%d %s", a.code, a.text)
+					}
+				}
+			})
+		}
+		time.Sleep(5 * time.Millisecond) // into the middle of them
+		if err := w.store.DeleteClient(context.Background(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+		close(tokens)
+		for token := range tokens {
+			if w.active(token) {
+				t.Error("a token outlived its client")
+			}
 		}
 	})
 }

@@ -23,6 +23,7 @@ import (
 // account that tests need.
 type world struct {
 	t       *testing.T
+	url     string // of the database
 	store   *store.Store
 	server  *Server
 	http    *httptest.Server
@@ -108,7 +109,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, databaseURL string) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, log: &logBuffer{}, queries: &queryCount{}}
+	w := &world{t: t, url: databaseURL, clock: &clock{}, log: &logBuffer{}, queries: &queryCount{}}
 	w.store = storetest.Open(t, store.Config{URL: databaseURL, RefreshGrace: grace, Now: w.clock.now, Tracer: w.queries})
 	w.server = w.serve([]byte(strings.Repeat("s", 32)))
 	w.http = httptest.NewServer(w.server.Handler())

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -148,11 +150,16 @@ func checkEmail(email string) error {
 	}
 	addr, err := mail.ParseAddress(email)
 	_, domain, _ := strings.Cut(email, "@")
-	if err != nil || addr.Address != email || hasControl(email) || strings.ContainsAny(email, `" `) || strings.Trim(domain, ".") != domain {
+	if err != nil || addr.Address != email || hasControl(email) || strings.ContainsFunc(email, notInEmail) || !domainName.MatchString(domain) {
 		return &FieldError{"email", "Enter a valid email address"}
 	}
 	return nil
 }
+
+// domainName is what stands behind the @, in any script (RFC 6531 §3.3).
+var domainName = regexp.MustCompile(`^[\p{L}\p{M}\p{N}-]+(\.[\p{L}\p{M}\p{N}-]+)*$`)
+
+func notInEmail(r rune) bool { return r == '"' || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
 // checkNames trims and checks the three names; the last may be empty.
 func checkNames(username, first, last *string) error {
@@ -177,8 +184,12 @@ func checkNames(username, first, last *string) error {
 	return nil
 }
 
+// hasControl tells whether text has characters that change how the text around
+// them is shown, or that nobody sees.
 func hasControl(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f })
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u200b' || r == '\ufeff'
+	})
 }
 
 // Account returns one account, or ErrNotFound.
@@ -323,14 +334,23 @@ func (s *Store) setPassword(ctx context.Context, a *Account, password, keep stri
 	return s.endSignIns(ctx, a, map[string]any{"password_hash": hash}, keep)
 }
 
-// DeleteAccount removes an account and ends its grants.
-func (s *Store) DeleteAccount(ctx context.Context, id string) error {
+// DeleteAccount removes an account and ends its grants. That actor did so is
+// all that is kept of it.
+func (s *Store) DeleteAccount(ctx context.Context, id, actor string) error {
 	if !isID(id) {
 		return ErrNotFound
 	}
-	return s.revokeAfter(ctx, func(tx *gorm.DB) *gorm.DB {
-		return tx.Where("id = ?", id).Delete(&Account{})
-	}, "account_id = ?", id)
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		done := tx.Where("id = ?", id).Delete(&Account{})
+		if done.Error == nil && done.RowsAffected == 0 {
+			return ErrNotFound
+		}
+		if err := errors.Join(done.Error, s.endGrants(tx, "account_id = ?", id)); err != nil {
+			return err
+		}
+		return s.audit(tx, actor, "account.delete", id, Succeeded, nil)
+	})
+	return translate(err)
 }
 
 // anyEpoch stands for whatever epoch the account is in.

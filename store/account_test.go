@@ -37,10 +37,16 @@ func TestCreateUserChecksWhatItIsGiven(t *testing.T) {
 			{"two addresses", func(n *store.NewAccount) { n.Email = "a@example.com, b@example.com" }, "email"},
 			{"quoted local part", func(n *store.NewAccount) { n.Email = `"a b"@example.com` }, "email"},
 			{"line break", func(n *store.NewAccount) { n.Email = "a@example.com\nb" }, "email"},
+			{"invisible character in it", func(n *store.NewAccount) { n.Email = "bo\u200b@example.com" }, "email"},
+			{"blank beyond ASCII", func(n *store.NewAccount) { n.Email = "bo\u00a0x@example.com" }, "email"},
+			{"domain that is none", func(n *store.NewAccount) { n.Email = "a@%00" }, "email"},
+			{"domain with an empty label", func(n *store.NewAccount) { n.Email = "a@example..com" }, "email"},
 			{"too long", func(n *store.NewAccount) { n.Email = strings.Repeat("a", 243) + "@example.com" }, "email"},
 			{"no username", func(n *store.NewAccount) { n.Username = " " }, "username"},
 			{"username too long", func(n *store.NewAccount) { n.Username = strings.Repeat("é", 151) }, "username"},
 			{"no first name", func(n *store.NewAccount) { n.FirstName = "" }, "first_name"},
+			{"name written backwards", func(n *store.NewAccount) { n.Username = "\u202enimda" }, "username"},
+			{"next line in a name", func(n *store.NewAccount) { n.FirstName = "a\u0085b" }, "first_name"},
 			{"NUL in a name", func(n *store.NewAccount) { n.LastName = "a\x00b" }, "last_name"},
 			{"invalid UTF-8", func(n *store.NewAccount) { n.LastName = "a\xff" }, "last_name"},
 		} {
@@ -68,6 +74,11 @@ func TestCreateUserChecksWhatItIsGiven(t *testing.T) {
 			if _, err := s.CreateSuperuser(ctx, n); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("a superuser without %s: %v", name, err)
 			}
+		}
+		if a, err := s.CreateUser(ctx, person("bø@exämple.com")); err != nil {
+			t.Errorf("an address in another script: %v", err)
+		} else if _, err := s.Account(ctx, strings.ToUpper(a.ID)); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an id in upper case: %v", err)
 		}
 		if a, err := s.CreateSuperuser(ctx, person("root@example.com")); err != nil || !a.IsStaff || !a.IsSuperuser {
 			t.Errorf("%+v, %v", a, err)

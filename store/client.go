@@ -115,8 +115,8 @@ func (c *Client) Sees(owner string, audience Words) bool {
 }
 
 var (
-	clientID   = regexp.MustCompile(`^[A-Za-z0-9_.~-]{1,100}$`)
-	scopeToken = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]{1,100}$`) // RFC 6749 §3.3
+	clientID   = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.~-]{0,99}$`) // "." and ".." would be lost in a path
+	scopeToken = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]{1,100}$`)    // RFC 6749 §3.3
 )
 
 // check holds every rule that a client keeps, whoever registers it. It fills
@@ -275,8 +275,10 @@ func (s *Store) Clients(ctx context.Context, cursor string, limit int) ([]Client
 }
 
 // UpdateClient reads the client, lets change edit it, and stores it if it
-// still keeps every rule. Disabling it, or taking away what its tokens may be
-// used for, is DisableClient's work. Errors: *FieldError, ErrNotFound.
+// still keeps every rule. Tokens that it has stay as they were issued; ending
+// them is DisableClient's work. Secrets that everybody may know end with
+// exposed_secret, as they do when the client becomes public. Errors:
+// *FieldError, ErrNotFound.
 func (s *Store) UpdateClient(ctx context.Context, id string, change func(*Client) error) (*Client, error) {
 	var c *Client
 	defer s.cache.drop(id)
@@ -285,6 +287,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*Client
 		if err := s.locking(tx).Where("id = ?", id).Take(c).Error; err != nil {
 			return err
 		}
+		published := c.ExposedSecret
 		if err := change(c); err != nil {
 			return err
 		}
@@ -295,12 +298,16 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*Client
 			return err
 		}
 		c.UpdatedAt = s.now()
-		return tx.Model(c).Omit("Secrets", "created_at", "disabled_at").Select("*").Updates(c).Error
+		if err := tx.Model(c).Omit("Secrets", "created_at", "disabled_at").Select("*").Updates(c).Error; err != nil {
+			return err
+		}
+		secrets := tx.Where("client_id = ?", id)
+		if c.Type == Public || published && !c.ExposedSecret {
+			return secrets.Delete(&ClientSecret{}).Error
+		}
+		return secrets.Order("created_at, id").Find(&c.Secrets).Error
 	})
-	if err != nil {
-		return nil, translate(err)
-	}
-	return s.ReadClient(ctx, id)
+	return c, translate(err)
 }
 
 // DisableClient refuses the client from now on and ends its grants, so that

@@ -25,7 +25,7 @@ type ClientSecret struct {
 	ID        string
 	ClientID  string
 	Digest    []byte // SHA-256; nil if Hash is set
-	Hash      string // an imported form, see Hasher.VerifySecret
+	Hash      string // a slow hash of another system; no secret that is registered here has one
 	CreatedAt time.Time
 }
 

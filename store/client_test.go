@@ -24,6 +24,7 @@ func TestClientRules(t *testing.T) {
 		{"generated id and secret", "", store.Client{Type: store.Confidential, RotateRefresh: true}, ""},
 		{"public", "", store.Client{Type: store.Public}, ""},
 		{"id like a UUID", "", store.Client{ID: "01a20be8-839b-7b46-ab0c-69c2c46c41cb"}, "client_id"},
+		{"id that a path loses", "", store.Client{ID: ".."}, "client_id"},
 		{"id with a colon", "", store.Client{ID: "a:b"}, "client_id"},
 		{"unknown type", "", store.Client{Type: "secret"}, "type"},
 		{"short secret", "abc", store.Client{}, "client_secret"},
@@ -102,6 +103,37 @@ func TestClientIsStoredWhole(t *testing.T) {
 		}
 		if _, err := s.CreateClient(ctx, &store.Client{ID: "web"}, ""); !errors.Is(err, store.ErrExists) {
 			t.Error(err)
+		}
+	})
+}
+
+// A secret that everybody knows must not become one that opens something.
+func TestPublishedSecretsEnd(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		ctx := context.Background()
+		s := storetest.Open(t, store.Config{URL: url})
+		for name, steps := range map[string][]func(*store.Client){
+			"no longer exposed": {func(c *store.Client) { c.ExposedSecret = false }},
+			"public and back": {
+				func(c *store.Client) {
+					c.ExposedSecret, c.Type, c.TokenEndpointAuthMethod = false, store.Public, store.AuthNone
+				},
+				func(c *store.Client) { c.Type, c.TokenEndpointAuthMethod = store.Confidential, store.AuthBasic }},
+		} {
+			c := &store.Client{Type: store.Confidential, ExposedSecret: true, RotateRefresh: true}
+			secret, err := s.CreateClient(ctx, c, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, step := range steps {
+				if _, err := s.UpdateClient(ctx, c.ID, func(c *store.Client) error { step(c); return nil }); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+			}
+			now, err := s.ReadClient(ctx, c.ID)
+			if err != nil || now.SecretMatches(secret) || len(now.Secrets) != 0 {
+				t.Errorf("%s: %+v, %v", name, now, err)
+			}
 		}
 	})
 }

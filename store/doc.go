@@ -22,6 +22,7 @@
 //	audit.go          what was changed, by whom
 //	purge.go          removal of what has expired
 //	words.go          lists of scopes and URIs in one column
+//	lock_unix.go      one server process per SQLite file
 //	address.go        whose address a request comes from
 //	jsoncheck.go      what a JSON body must be before anyone decodes it
 //

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"errors"
+	"math"
 	"time"
 )
 
@@ -22,11 +23,12 @@ type Limits struct {
 	SignUp          Limit // new accounts from one address
 }
 
-// Kinds of limits; the first byte of their keys. A statement that touches
-// several rows takes their locks in this order.
+// Kinds of limits; the first byte of their keys. Where a statement touches
+// several rows it takes their locks in this order, and an address that is over
+// its limit does not count against anybody's account.
 const (
-	limitAccount = 1
-	limitAddress = 2
+	limitAddress = 1
+	limitAccount = 2
 	limitSignUp  = 3
 )
 
@@ -41,30 +43,53 @@ func (l Limit) at(kind byte, subject string, now time.Time) limitKey {
 	return limitKey{append([]byte{kind}, digest[:31]...), now.UnixMicro() / max(1, l.Window.Microseconds())}
 }
 
-// wait tells how long a subject must wait that has this many events in the
-// current window (nil: full) and the one before; zero if it need not. The
-// window slides: of the one before, the part that still overlaps counts.
-func (l Limit) wait(now time.Time, current, before *int64) time.Duration {
-	if l.Max == 0 {
-		return 0
+// args are the parameters of countEvent: the row, when it can go, how many
+// events there may be, and how much of the window before still counts.
+func (l Limit) args(k limitKey, now time.Time) []any {
+	most := l.Max
+	if most == 0 {
+		most = math.MaxInt32
 	}
-	left := l.Window - time.Duration(now.UnixMicro()%l.Window.Microseconds())*time.Microsecond
-	var carried float64
-	if before != nil {
-		carried = float64(*before) * float64(left) / float64(l.Window)
-	}
-	if current != nil && float64(*current)+carried <= float64(l.Max) {
-		return 0
-	}
-	return left
+	return []any{k.key, k.slot, now.Add(2 * l.Window), most, l.overlap(now)}
 }
 
-// countEvent raises a counter, unless it is full: hammering on does not
-// prolong the wait. It returns no row then.
-const countEvent = `INSERT INTO limits AS l (key, slot, count, expires_at) VALUES ($1, $2, 1, $3)
-	ON CONFLICT (key, slot) DO UPDATE SET count = l.count + 1 WHERE l.count < $4 RETURNING count`
+// overlap is the part of the window before that lies within one window's length
+// of now.
+func (l Limit) overlap(now time.Time) float64 {
+	if l.Window <= 0 {
+		return 0
+	}
+	return 1 - float64(now.UnixMicro()%l.Window.Microseconds())/float64(l.Window.Microseconds())
+}
 
-const countBefore = `SELECT count FROM limits WHERE key = $1 AND slot = $2`
+// wait tells how long it takes until one more event is allowed, of a subject
+// that had these in the current window and in the one before: events that were
+// refused do not count, so hammering on does not prolong it.
+func (l Limit) wait(now time.Time, current, before int64) time.Duration {
+	ends := func(spare, carried int64) float64 { // the overlap at which the carried ones fit
+		if carried == 0 {
+			return 1
+		}
+		return max(0, min(1, float64(spare)/float64(carried)))
+	}
+	overlap, room := l.overlap(now), int64(l.Max)-1
+	fraction := overlap - ends(room-current, before)
+	if current > room { // not before the next window, where they are the ones before
+		fraction = overlap + 1 - ends(room, current)
+	}
+	return max(time.Second, time.Duration(fraction*float64(l.Window)))
+}
+
+// countEvent counts an event if there is room for it, and returns a row then.
+const (
+	carried    = `coalesce((SELECT count FROM limits WHERE key = $1 AND slot + 1 = $2), 0) * CAST($5 AS double precision)`
+	countEvent = `INSERT INTO limits AS l (key, slot, count, expires_at)
+		SELECT $1, $2, 1, $3 WHERE 1 + ` + carried + ` <= $4
+		ON CONFLICT (key, slot) DO UPDATE SET count = l.count + 1 WHERE l.count + 1 + ` + carried + ` <= $4
+		RETURNING count`
+	countsNow = `SELECT coalesce((SELECT count FROM limits WHERE key = $1 AND slot = $2), 0),
+		coalesce((SELECT count FROM limits WHERE key = $1 AND slot + 1 = $2), 0)`
+)
 
 // Allow counts one event and returns how long to wait if there were too many;
 // the event is then not to happen.
@@ -74,15 +99,15 @@ func (s *Store) Allow(ctx context.Context, l Limit, kind byte, subject string) (
 	}
 	now := s.now()
 	k := l.at(kind, subject, now)
-	current, err := optional(s.readWrite(ctx, countEvent, k.key, k.slot, now.Add(2*l.Window), l.Max+1))
-	if err != nil {
+	var n, before int64
+	err := s.readWrite(ctx, countEvent, l.args(k, now)...).Scan(&n)
+	if !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}
-	before, err := optional(s.read(ctx, countBefore, k.key, k.slot-1))
-	if err != nil {
+	if err := s.read(ctx, countsNow, k.key, k.slot).Scan(&n, &before); err != nil {
 		return 0, err
 	}
-	return l.wait(now, current, before), nil
+	return l.wait(now, n, before), nil
 }
 
 // AllowSignUp counts one sign-up from an address.
@@ -91,30 +116,17 @@ func (s *Store) AllowSignUp(ctx context.Context, l Limit, address string) (time.
 }
 
 // AllowPassword counts one guess at the password of someone who is signed in,
-// together with the sign-ins that failed at the account and from the address.
+// together with the sign-ins that failed from the address and at the account.
 // A right one counts too.
 func (s *Store) AllowPassword(ctx context.Context, l Limits, a *Account, address string) (time.Duration, error) {
 	subject := a.ID
 	if a.EmailKey != nil {
 		subject = *a.EmailKey // what Login counts by
 	}
-	account, err := s.Allow(ctx, l.PasswordAccount, limitAccount, subject)
-	if err != nil {
-		return 0, err
+	if wait, err := s.Allow(ctx, l.PasswordAddress, limitAddress, address); wait > 0 || err != nil {
+		return wait, err
 	}
-	from, err := s.Allow(ctx, l.PasswordAddress, limitAddress, address)
-	return max(account, from), err
-}
-
-// optional reads one number, nil if there is no row.
-func optional(r row) (*int64, error) {
-	var n int64
-	if err := r.Scan(&n); errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	return &n, nil
+	return s.Allow(ctx, l.PasswordAccount, limitAccount, subject)
 }
 
 // readWrite runs a writing statement that returns at most one row.

@@ -2,9 +2,9 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -19,25 +19,18 @@ func (e *LimitError) Error() string { return "too many attempts" }
 
 // Login checks an e-mail and password for one request's unit of work. Each
 // attempt counts as a failure before the hash is computed, so that a burst
-// cannot pass the limits; Flush gives it back to who succeeds. Unknown,
-// wrong and inactive take the same time. Errors: ErrWrongPassword,
-// *LimitError, ErrBusy.
+// cannot pass the limits; it is given back by Flush to who succeeds, and here
+// if no hash was computed. Unknown, wrong and inactive take the same time.
+// Errors: ErrWrongPassword, *LimitError, ErrBusy.
 func (s *Store) Login(ctx context.Context, l Limits, email, password, address string) (*Account, error) {
 	key := EmailKey(email)
 	a, err := s.attempt(ctx, l, key, address)
 	if err != nil {
 		return nil, err
 	}
-	if a.ID == "" || a.PasswordHash == "" || a.PasswordHash[0] == '!' {
-		if err := s.hasher.VerifyNothing(ctx, key, password); err != nil {
-			return nil, fmt.Errorf("verify the password: %w", err)
-		}
-		return nil, ErrWrongPassword
-	}
-	ok, rehash, err := s.hasher.Verify(ctx, a.PasswordHash, password)
-	if errors.Is(err, ErrHashForm) {
-		s.log.WarnContext(ctx, "a stored password hash cannot be used", "account", a.ID, "err", err)
-	} else if err != nil {
+	ok, rehash, err := s.verify(ctx, a, key, password)
+	if err != nil {
+		s.forgive(ctx)
 		return nil, fmt.Errorf("verify the password: %w", err)
 	}
 	if !ok || !a.IsActive {
@@ -51,46 +44,75 @@ func (s *Store) Login(ctx context.Context, l Limits, email, password, address st
 	return a, nil
 }
 
+// verify asks the hasher, in the same time whether there is such an account or
+// not. An error means that it did not answer.
+func (s *Store) verify(ctx context.Context, a *Account, key, password string) (ok, rehash bool, err error) {
+	if a.ID == "" || a.PasswordHash == "" || a.PasswordHash[0] == '!' {
+		return false, false, s.hasher.VerifyNothing(ctx, key, password)
+	}
+	ok, rehash, err = s.hasher.Verify(ctx, a.PasswordHash, password)
+	if errors.Is(err, ErrHashForm) {
+		s.log.WarnContext(ctx, "a stored password hash cannot be used", "account", a.ID, "err", err)
+		return false, false, nil
+	}
+	return ok, rehash, err
+}
+
+// forgive takes back what attempt counted: nothing was learnt of the password.
+func (s *Store) forgive(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // it is often the request that ended
+	defer cancel()
+	for _, k := range workOf(ctx).forgive { // in the order of their locks
+		if _, err := s.exec(ctx, `UPDATE limits SET count = count - 1 WHERE count > 0 AND key = $1 AND slot = $2`, k.key, k.slot); err != nil {
+			s.log.WarnContext(ctx, "give back a sign-in that was not tried", "err", err)
+		}
+	}
+}
+
 // attempt counts the attempt and reads the account, in one statement. The
 // account is empty if there is none.
 func (s *Store) attempt(ctx context.Context, l Limits, key, address string) (*Account, error) {
 	now := s.now()
-	account, from := l.PasswordAccount.at(limitAccount, key, now), l.PasswordAddress.at(limitAddress, address, now)
-	workOf(ctx).forgive = []limitKey{account, from}
+	from, account := l.PasswordAddress.at(limitAddress, address, now), l.PasswordAccount.at(limitAccount, key, now)
+	workOf(ctx).forgive = []limitKey{from, account}
 	var a Account
-	var counts [4]*int64 // current and before, of the account and of the address
+	var counted [2]bool // the address, the account
 	var err error
 	if s.pool != nil {
-		err = s.pool.QueryRow(ctx, attemptPostgres,
-			account.key, account.slot, now.Add(2*l.PasswordAccount.Window), l.PasswordAccount.Max+1,
-			from.key, from.slot, now.Add(2*l.PasswordAddress.Window), l.PasswordAddress.Max+1, key).
-			Scan(append([]any{&counts[0], &counts[1], &counts[2], &counts[3]}, a.loginColumns()...)...)
+		args := append(append(l.PasswordAddress.args(from, now), l.PasswordAccount.args(account, now)...), key)
+		err = s.pool.QueryRow(ctx, attemptPostgres, args...).Scan(append([]any{&counted[0], &counted[1]}, a.loginColumns()...)...)
 	} else {
-		err = s.lite.write(ctx, func(tx *sql.Tx) error {
-			for i, c := range []struct {
-				limit Limit
-				limitKey
-			}{{l.PasswordAccount, account}, {l.PasswordAddress, from}} {
-				var err error
-				if counts[2*i], err = optional(tx.QueryRowContext(ctx, countEvent, c.key, c.slot, now.Add(2*c.limit.Window), c.limit.Max+1)); err != nil {
-					return err
+		err = s.inTx(ctx, func(c conn) error {
+			for i, args := range [][]any{l.PasswordAddress.args(from, now), l.PasswordAccount.args(account, now)} {
+				var n int64
+				if err := c.row(ctx, countEvent, args...).Scan(&n); err != nil {
+					return ignoreNoRows(err)
 				}
-				if counts[2*i+1], err = optional(tx.QueryRowContext(ctx, countBefore, c.key, c.slot-1)); err != nil {
-					return err
-				}
+				counted[i] = true
 			}
-			err := tx.QueryRowContext(ctx, loginAccount+` WHERE email_key = $1`, key).Scan(a.loginColumns()...)
-			return ignoreNoRows(err)
+			return ignoreNoRows(c.row(ctx, loginAccount+` WHERE email_key = $1`, key).Scan(a.loginColumns()...))
 		})
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("begin the sign-in: %w", err)
-	}
-	wait := max(l.PasswordAccount.wait(now, counts[0], counts[1]), l.PasswordAddress.wait(now, counts[2], counts[3]))
-	if wait > 0 {
-		return nil, &LimitError{wait}
+	case !counted[0]:
+		return nil, s.refused(ctx, l.PasswordAddress, from, now)
+	case !counted[1]:
+		workOf(ctx).forgive = []limitKey{from}
+		s.forgive(ctx)
+		return nil, s.refused(ctx, l.PasswordAccount, account, now)
 	}
 	return &a, nil
+}
+
+// refused says how long to wait for a limit that is reached.
+func (s *Store) refused(ctx context.Context, l Limit, k limitKey, now time.Time) error {
+	var current, before int64
+	if err := s.read(ctx, countsNow, k.key, k.slot).Scan(&current, &before); err != nil {
+		return fmt.Errorf("read the limit: %w", err)
+	}
+	return &LimitError{l.wait(now, current, before)}
 }
 
 func (a *Account) loginColumns() []any {
@@ -99,12 +121,15 @@ func (a *Account) loginColumns() []any {
 
 const loginAccount = `SELECT id, email, email_state, password_hash, is_active, is_superuser, auth_epoch FROM accounts`
 
-const attemptPostgres = `WITH one AS (INSERT INTO limits AS l (key, slot, count, expires_at) VALUES ($1, $2, 1, $3)
-			ON CONFLICT (key, slot) DO UPDATE SET count = l.count + 1 WHERE l.count < $4 RETURNING count),
-		two AS (INSERT INTO limits AS l (key, slot, count, expires_at) VALUES ($5, $6, 1, $7)
-			ON CONFLICT (key, slot) DO UPDATE SET count = l.count + 1 WHERE l.count < $8 RETURNING count)
-	SELECT (SELECT count FROM one), (SELECT count FROM limits WHERE key = $1 AND slot = $2 - 1),
-	       (SELECT count FROM two), (SELECT count FROM limits WHERE key = $5 AND slot = $6 - 1),
+// attemptPostgres is countEvent for the address ($1–$5), and only if that is
+// within its limit for the account ($6–$10), whose row it reads ($11).
+var attemptPostgres = `WITH address AS (` + countEvent + `),
+		account AS (` + accountEvent + `)
+	SELECT EXISTS (SELECT 1 FROM address), EXISTS (SELECT 1 FROM account),
 	       coalesce(a.id::text, ''), coalesce(a.email, ''), coalesce(a.email_state, ''), coalesce(a.password_hash, ''),
 	       coalesce(a.is_active, false), coalesce(a.is_superuser, false), coalesce(a.auth_epoch, 0)
-	  FROM (SELECT 1) here LEFT JOIN accounts a ON a.email_key = $9`
+	  FROM (SELECT 1) here LEFT JOIN accounts a ON a.email_key = $11`
+
+var accountEvent = strings.Replace(
+	strings.NewReplacer("$1", "$6", "$2", "$7", "$3", "$8", "$4", "$9", "$5", "$10").Replace(countEvent),
+	"WHERE 1 +", "WHERE EXISTS (SELECT 1 FROM address) AND 1 +", 1)

@@ -55,8 +55,11 @@ func (s *Store) migrator() (*goose.Provider, error) {
 func (s *Store) sqlDB() (*sql.DB, error) { return s.db.DB() }
 
 // MigrateUp brings the schema to this build's version and returns how many
-// versions it applied.
+// versions it applied. It returns ErrSchemaAhead for one that is beyond.
 func (s *Store) MigrateUp(ctx context.Context) (int, error) {
+	if err := s.CheckSchema(ctx); errors.Is(err, ErrSchemaAhead) {
+		return 0, err
+	}
 	m, err := s.migrator()
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)

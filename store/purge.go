@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -16,7 +17,7 @@ const (
 // go before their grant. $1 is now, $2 when the grace of a refresh began, $3
 // the batch.
 var purges = []struct{ name, table, set, where string }{
-	{"access_tokens", "access_tokens", "", "expires_at < $1"},
+	{"access_tokens", "access_tokens", "", "expires_at < $2"}, // within the grace a retry is told of it
 	{"refresh_tokens", "refresh_tokens", "", "expires_at < $1"},
 	{"grants", "grants", "", "expires_at < $1"},
 	{"limits", "limits", "", "expires_at < $1"},
@@ -79,13 +80,41 @@ func (s *Store) RunUpkeep(ctx context.Context) {
 // sampleForms lets the check of an unknown account take as long as that of a
 // known one, whatever system its hashes came from.
 func (s *Store) sampleForms(ctx context.Context) error {
-	var hashes []string
-	err := s.reads.WithContext(ctx).Model(&Account{}).
-		Where("password_hash <> ''").Order("id DESC").Limit(100).Pluck("password_hash", &hashes).Error
+	hashes, err := s.someHashes(ctx)
 	if err == nil {
 		s.hasher.SetForms(hashes)
 	}
 	return err
+}
+
+// someHashes picks rows from all over the table, without reading all of it:
+// accounts that came from one system lie together.
+func (s *Store) someHashes(ctx context.Context) (hashes []string, err error) {
+	const some = 200
+	db := s.reads.WithContext(ctx)
+	if s.pool == nil {
+		var last int64
+		if err := db.Raw(`SELECT coalesce(max(rowid), 0) FROM accounts`).Scan(&last).Error; err != nil {
+			return nil, err
+		}
+		ids := make([]int64, some)
+		for i := range ids {
+			ids[i] = 1 + rand.Int64N(last+1)
+			if last <= some {
+				ids[i] = int64(i) + 1
+			}
+		}
+		err = db.Raw(`SELECT password_hash FROM accounts WHERE rowid IN ? AND password_hash <> ''`, ids).Scan(&hashes).Error
+		return hashes, err
+	}
+	var rows float64 // as of the last ANALYZE; less than zero before the first
+	if err := db.Raw(`SELECT reltuples FROM pg_class WHERE oid = 'accounts'::regclass`).Scan(&rows).Error; err != nil {
+		return nil, err
+	}
+	percent := min(100, 100*20*some/max(rows, 1))
+	err = db.Raw(`SELECT password_hash FROM accounts TABLESAMPLE SYSTEM ( ? ) WHERE password_hash <> '' ORDER BY random() LIMIT ?`,
+		percent, some).Scan(&hashes).Error
+	return hashes, err
 }
 
 func (s *Store) purgeAsLeader(ctx context.Context) error {

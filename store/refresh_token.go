@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"gorm.io/gorm"
 )
 
 // RefreshToken is the row of one refresh token. A spent row stays until it
@@ -73,6 +75,19 @@ func (p *PresentedRefresh) Live(now time.Time) bool {
 // else has it (RFC 9700 §4.14.2).
 func (s *Store) Reused(p *PresentedRefresh) bool {
 	return p.SpentAt != nil && !p.SpentAt.After(s.graceBegan())
+}
+
+// RevokeReused ends the family of a token that Reused is true of, and records
+// it, both or neither: also if the thief has hung up by now.
+func (s *Store) RevokeReused(ctx context.Context, p *PresentedRefresh, address string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := s.endGrants(tx, "id = ?", p.GrantID); err != nil {
+			return fmt.Errorf("end the family: %w", err)
+		}
+		return s.audit(tx, p.ClientID, "refresh_token.reuse", p.GrantID, Refused, map[string]any{"subject": p.Subject, "address": address})
+	})
 }
 
 func (s *Store) graceBegan() time.Time { return s.now().Add(-s.cfg.RefreshGrace) }

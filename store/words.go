@@ -50,8 +50,8 @@ func (w *Words) Scan(src any) error {
 	return nil
 }
 
-// isID tells whether text can be the id of a row; PostgreSQL refuses to
-// compare anything else with a uuid.
+// isID tells whether text can be the id of a row, in the one spelling that both
+// databases find; PostgreSQL refuses to compare anything else with a uuid.
 func isID(text string) bool {
-	return len(text) == 36 && uuid.Validate(text) == nil
+	return len(text) == 36 && uuid.Validate(text) == nil && text == strings.ToLower(text)
 }

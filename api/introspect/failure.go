@@ -25,6 +25,10 @@ var (
 	// ErrInactive: the token must not be used here; 401 invalid_token.
 	ErrInactive error = refusal("the access token is unknown, expired or revoked")
 
+	// ErrRepeated: there is more than one Authorization header (RFC 9110 §11.6.2);
+	// 400 invalid_request.
+	ErrRepeated = errors.New("the request has more than one Authorization header")
+
 	// ErrMalformed is an ErrInactive: not even the shape of a Bearer token
 	// (RFC 6750 §2.1); nobody was asked.
 	ErrMalformed error = refusal("the Authorization header or the access token in it is malformed")
@@ -52,13 +56,13 @@ const retryAfter = 5 * time.Second // told with 503
 
 // Failure is why a request is refused and what the answer has to say.
 type Failure struct {
-	Status      int           // 401, 403 or 503
-	Code        string        // "" (no credentials), "invalid_token", "insufficient_scope", "temporarily_unavailable"
+	Status      int           // 400, 401, 403 or 503
+	Code        string        // "" (no credentials), "invalid_request", "invalid_token", "insufficient_scope", "temporarily_unavailable"
 	Description string        // for the caller's developer, ASCII without quotes, no secrets
 	Challenge   string        // the value of WWW-Authenticate (RFC 6750 §3); "" with 503
 	Scope       []string      // with insufficient_scope: what the resource needs
 	RetryAfter  time.Duration // with 503
-	Err         error         // the cause, not for the wire: ErrNoToken, ErrMalformed, ErrExpired, ErrInactive, ErrUnavailable
+	Err         error         // the cause, not for the wire: ErrNoToken, ErrRepeated, ErrMalformed, ErrExpired, ErrInactive, ErrUnavailable
 }
 
 // failure maps an error of BearerToken or Check to its answer (RFC 6750 §3.1).
@@ -68,6 +72,8 @@ func (c *Checker) failure(err error) *Failure {
 	case errors.Is(err, ErrNoToken):
 		// RFC 6750 §3.1: no error code for a request without credentials.
 		f.Description = ErrNoToken.Error()
+	case errors.Is(err, ErrRepeated):
+		f.Status, f.Code, f.Description = http.StatusBadRequest, "invalid_request", err.Error()
 	case errors.Is(err, ErrInactive):
 		f.Code, f.Description = "invalid_token", err.Error()
 	default: // whatever it is, never "allowed"

@@ -101,12 +101,12 @@ func (c *Checker) authenticate(r *http.Request) (*authenticated, error) {
 
 // BearerToken returns the token in r's Authorization header (RFC 6750 §2.1), for a
 // handler that has to pass it on, say to revoke it. The error is ErrNoToken when
-// there is no such header or it is of another scheme, and ErrMalformed when it is
-// repeated or not well-formed. Query and form are not looked at.
+// there is no such header or it is of another scheme, ErrRepeated when there are
+// several, and ErrMalformed when it is not well-formed. Query and form are not looked at.
 func BearerToken(r *http.Request) (string, error) {
 	values := r.Header.Values("Authorization")
 	if len(values) > 1 {
-		return "", ErrMalformed // not a list: RFC 9110 §11.6.2
+		return "", ErrRepeated
 	}
 	if len(values) == 0 || values[0] == "" {
 		return "", ErrNoToken

@@ -33,7 +33,7 @@ func get(h http.Handler, authorization ...string) *httptest.ResponseRecorder {
 const bearer = "Bearer " + testToken
 
 func TestAuthorizationHeader(t *testing.T) {
-	const none, bad = "no token", "malformed"
+	const none, bad, twice = "no token", "malformed", "repeated"
 	for _, tt := range []struct {
 		name   string
 		header []string
@@ -63,8 +63,8 @@ func TestAuthorizationHeader(t *testing.T) {
 		{"padding alone", []string{"Bearer =="}, bad},
 		{"padding within", []string{"Bearer a=b"}, bad},
 		{"too long", []string{"Bearer " + strings.Repeat("a", maxToken+1)}, bad},
-		{"twice the same", []string{bearer, bearer}, bad},
-		{"Basic and Bearer", []string{"Basic dTpw", bearer}, bad},
+		{"twice the same", []string{bearer, bearer}, twice},
+		{"Basic and Bearer", []string{"Basic dTpw", bearer}, twice},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, nil)
@@ -78,6 +78,10 @@ func TestAuthorizationHeader(t *testing.T) {
 				}
 				if optional.Code != 200 || optional.Body.String() != "nobody" {
 					t.Errorf("Optional: %d %s", optional.Code, optional.Body)
+				}
+			case twice:
+				if required.Code != 400 || !strings.Contains(challenge, `error="invalid_request"`) || optional.Code != 400 || asked != 0 {
+					t.Errorf("%d %s, %d, %d calls", required.Code, challenge, optional.Code, asked)
 				}
 			case bad:
 				if required.Code != 401 || !strings.HasPrefix(challenge, `Bearer realm="api", error="invalid_token", `) || asked != 0 {
@@ -93,7 +97,7 @@ func TestAuthorizationHeader(t *testing.T) {
 			}
 			r := &http.Request{Header: http.Header{"Authorization": tt.header}}
 			token, err := BearerToken(r)
-			want := map[string]error{none: ErrNoToken, bad: ErrMalformed}[tt.want]
+			want := map[string]error{none: ErrNoToken, bad: ErrMalformed, twice: ErrRepeated}[tt.want]
 			if !errors.Is(err, want) || err == nil && token != tt.want || err != nil && token != "" {
 				t.Errorf("BearerToken: %q %v", token, err)
 			}

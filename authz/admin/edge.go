@@ -31,6 +31,7 @@ const maxBody = 64 << 10
 // never holds a secret, a password or a token.
 type event struct {
 	id    string
+	route string // the template, not the path: that may have a person's address
 	actor Actor
 	cause error // what only the operator of the machine is told
 }
@@ -71,11 +72,12 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 func (s *Server) serve(rw http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	w := &statusWriter{ResponseWriter: rw}
-	ev := &event{id: rand.Text()}
+	ev := &event{id: rand.Text(), route: "(unknown)"}
 	h := w.Header()
 	h.Set("X-Request-Id", ev.id)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
 	method := r.Method
 	r = r.WithContext(context.WithValue(r.Context(), eventKey{}, ev))
 	defer func() {
@@ -126,14 +128,13 @@ func normalize(r *http.Request) error {
 	return nil
 }
 
-// write logs the event: a client's mistake at info, ours at error. The query
-// is left out, as it may have a person's address.
+// write logs the event: a client's mistake at info, ours at error.
 func (s *Server) write(r *http.Request, method string, status int, took time.Duration, ev *event) {
 	level := slog.LevelInfo
-	if status >= 500 && !errors.Is(ev.cause, context.Canceled) { // then nobody waits for it
+	if status >= 500 && r.Context().Err() == nil { // or else nobody waits for it any more
 		level = slog.LevelError
 	}
-	attrs := []slog.Attr{slog.String("id", ev.id), slog.String("method", method), slog.String("path", r.URL.EscapedPath()),
+	attrs := []slog.Attr{slog.String("id", ev.id), slog.String("method", method), slog.String("path", ev.route),
 		slog.Int("status", status), slog.Duration("took", took)}
 	if actor := ev.actor.String(); actor != "" {
 		attrs = append(attrs, slog.String("actor", actor))
@@ -147,6 +148,9 @@ func (s *Server) write(r *http.Request, method string, status int, took time.Dur
 // guard stands before each operation: who acts, then the body.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if template, err := mux.CurrentRoute(r).GetPathTemplate(); err == nil {
+			eventOf(r.Context()).route = template
+		}
 		actor, err := s.cfg.Check(r)
 		if err != nil {
 			failCheck(w, r, err)
@@ -189,8 +193,8 @@ func readJSON(w http.ResponseWriter, r *http.Request) bool {
 		writeProblem(w, http.StatusBadRequest, err.Error())
 		return false
 	}
-	if nulls := nullMembers(body); len(nulls) > 0 {
-		writeProblem(w, http.StatusUnprocessableEntity, "No member may be null: leave out what is not meant.", nulls...)
+	if list := oddMembers(body); len(list) > 0 {
+		writeProblem(w, http.StatusUnprocessableEntity, "Some members are not as they should be; see errors.", list...)
 		return false
 	}
 	r.Header.Set("Content-Type", "application/json")
@@ -207,15 +211,20 @@ func isJSON(contentType []string) bool {
 	return err == nil && media == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
 }
 
-// nullMembers lists the members that are null, which huma would take for absent.
-func nullMembers(body []byte) []*huma.ErrorDetail {
+// oddMembers lists what huma and encoding/json are lenient about: members that
+// are null, which they take for absent, and names in another letter case, of
+// which two could then mean one member.
+func oddMembers(body []byte) []*huma.ErrorDetail {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil {
 		return []*huma.ErrorDetail{{Location: "body", Message: err.Error()}} // can't be: CheckJSON read it
 	}
 	var list []*huma.ErrorDetail
 	for name, value := range members {
-		if string(value) == "null" {
+		switch {
+		case name != strings.ToLower(name):
+			list = append(list, &huma.ErrorDetail{Location: "body." + name, Message: "unexpected property"})
+		case string(value) == "null":
 			list = append(list, &huma.ErrorDetail{Location: "body." + name, Message: "may not be null"})
 		}
 	}

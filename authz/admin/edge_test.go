@@ -96,6 +96,7 @@ func TestBadInput(t *testing.T) {
 			{"invalid UTF-8", "PATCH", ops, js, "{\"client_name\":\"\xff\"}", 400, ""},
 			{"half a surrogate pair", "PATCH", acc, js, `{"password":"correct horse \ud800"}`, 400, ""},
 			{"a number beyond float64", "PATCH", ops, js, `{"access_token_lifetime":1e999}`, 400, ""},
+			{"another letter case", "POST", clients, js, `{"OPERATOR":true}`, 422, "body.OPERATOR"},
 			{"null for a member", "PATCH", ops, js, `{"client_name":null}`, 422, "body.client_name"},
 			{"null for a list", "PATCH", ops, js, `{"redirect_uris":null,"audience":null}`, 422, "body.audience body.redirect_uris"},
 			{"null within a list", "PATCH", ops, js, `{"redirect_uris":[null]}`, 422, "body.redirect_uris[0]"},

@@ -136,13 +136,16 @@ type (
 	nothing struct{}
 
 	page[T any] struct {
-		Items      []T    `json:"items" nullable:"false"`
-		NextCursor string `json:"next_cursor" doc:"Pass it as cursor for the next page; empty on the last"`
+		Items      []T     `json:"items" nullable:"false"`
+		NextCursor *string `json:"next_cursor" doc:"Pass it as cursor for the next page; null on the last"`
 	}
 )
 
 func pageOf[Row, T any](rows []Row, next string, show func(Row) T) *answer[page[T]] {
-	p := page[T]{Items: make([]T, len(rows)), NextCursor: next}
+	p := page[T]{Items: make([]T, len(rows))}
+	if next != "" {
+		p.NextCursor = &next
+	}
 	for i, row := range rows {
 		p.Items[i] = show(row)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -129,7 +130,7 @@ func accountCommand(o *options, use, short string, change func(*store.Store, con
 			if err != nil {
 				return err
 			}
-			return recorded(ctx, st, "account."+use, a.ID, func() error { return change(st, ctx, a.ID) })
+			return recorded(ctx, st, "account."+strings.ReplaceAll(use, "-", "_"), a.ID, nil, func() error { return change(st, ctx, a.ID) })
 		})}
 }
 
@@ -144,6 +145,6 @@ func newSetPassword(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return recorded(ctx, st, "account.set-password", a.ID, func() error { return st.SetPassword(ctx, a.ID, password) })
+			return recorded(ctx, st, "account.set_password", a.ID, nil, func() error { return st.SetPassword(ctx, a.ID, password) })
 		})}
 }

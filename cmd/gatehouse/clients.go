@@ -199,22 +199,26 @@ func newShowClient(o *options) *cobra.Command {
 }
 
 func newUpdateClient(o *options) *cobra.Command {
-	var given store.Client
+	var template store.Client
 	var disabled bool
 	cmd := &cobra.Command{Use: "update ID", Short: "Change what the flags name", Args: cobra.ExactArgs(1)}
-	set := clientFlags(cmd.Flags(), &given)
+	set := clientFlags(cmd.Flags(), &template)
 	cmd.Flags().BoolVar(&disabled, "disabled", false, "refuse the client and end its sign-ins; =false brings none back")
 	cmd.RunE = o.withStore(func(ctx context.Context, cmd *cobra.Command, st *store.Store, args []string) error {
-		return recorded(ctx, st, "client.update", args[0], func() error {
+		given := map[string]string{}
+		cmd.LocalNonPersistentFlags().Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
+		err := recorded(ctx, st, "client.update", args[0], map[string]any{"set": given}, func() error {
 			_, err := st.UpdateClient(ctx, args[0], func(c *store.Client) error { set(c); return nil })
-			if err == nil && cmd.Flags().Changed("disabled") {
-				err = st.DisableClient(ctx, args[0], disabled)
-			}
-			if err != nil {
-				return fmt.Errorf("client %s: %w", args[0], err)
-			}
-			return nil
+			return err
 		})
+		if err == nil && cmd.Flags().Changed("disabled") {
+			action := map[bool]string{true: "client.disable", false: "client.enable"}[disabled]
+			err = recorded(ctx, st, action, args[0], nil, func() error { return st.DisableClient(ctx, args[0], disabled) })
+		}
+		if err != nil {
+			return fmt.Errorf("client %s: %w", args[0], err)
+		}
+		return nil
 	})
 	return cmd
 }
@@ -226,7 +230,7 @@ func newDeleteClient(o *options) *cobra.Command {
 			if !yes {
 				return usageError{errors.New("this ends every sign-in of the client: say --yes")}
 			}
-			return recorded(ctx, st, "client.delete", args[0], func() error { return st.DeleteClient(ctx, args[0]) })
+			return recorded(ctx, st, "client.delete", args[0], nil, func() error { return st.DeleteClient(ctx, args[0]) })
 		})}
 	cmd.Flags().BoolVar(&yes, "yes", false, "really")
 	return cmd
@@ -239,7 +243,7 @@ func newAddSecret(o *options) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("client %s: %w", args[0], err)
 			}
-			if err := st.Audit(ctx, actorCLI, "client.add-secret", args[0], store.Succeeded, map[string]any{"secret": row.ID}); err != nil {
+			if err := st.Audit(ctx, actorCLI, "client.add_secret", args[0], store.Succeeded, map[string]any{"secret_id": row.ID}); err != nil {
 				return err
 			}
 			answer := map[string]string{"id": row.ID, "client_id": args[0], "client_secret": shown}
@@ -253,7 +257,7 @@ func newAddSecret(o *options) *cobra.Command {
 func newDropSecret(o *options) *cobra.Command {
 	return &cobra.Command{Use: "drop-secret ID SECRET-ID", Short: "End a secret", Args: cobra.ExactArgs(2),
 		RunE: o.withStore(func(ctx context.Context, _ *cobra.Command, st *store.Store, args []string) error {
-			return recorded(ctx, st, "client.drop-secret", args[0], func() error {
+			return recorded(ctx, st, "client.drop_secret", args[0], map[string]any{"secret_id": args[1]}, func() error {
 				if err := st.DropSecret(ctx, args[0], args[1]); err != nil {
 					return fmt.Errorf("secret %s of client %s: %w", args[1], args[0], err)
 				}

@@ -59,12 +59,13 @@ func (o *options) withStore(run func(ctx context.Context, cmd *cobra.Command, st
 // actorCLI is who the audit trail says it was.
 const actorCLI = "cli"
 
-// recorded does a change and records it, or that it was refused.
-func recorded(ctx context.Context, st *store.Store, action, target string, change func() error) error {
+// recorded does a change and records it. The operator sees on the screen what
+// was refused.
+func recorded(ctx context.Context, st *store.Store, action, target string, detail map[string]any, change func() error) error {
 	if err := change(); err != nil {
 		return err
 	}
-	return st.Audit(ctx, actorCLI, action, target, store.Succeeded, nil)
+	return st.Audit(context.WithoutCancel(ctx), actorCLI, action, target, store.Succeeded, detail)
 }
 
 // readSecret asks at the terminal, twice if confirm is set, or reads one line

@@ -91,6 +91,9 @@ func openDevData(dir string) (*devData, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	if err := os.Chmod(dir, 0o700); err != nil { // it may have been there
+		return nil, err
+	}
 	if _, err := os.Stat(filepath.Join(dir, "secrets")); errors.Is(err, fs.ErrNotExist) {
 		if err := writeWhole(filepath.Join(dir, "secrets"), []byte(rand.Text()+rand.Text()+"\n")); err != nil {
 			return nil, err
@@ -124,11 +127,18 @@ func openDevData(dir string) (*devData, error) {
 
 // writeWhole writes a private file so that nobody ever reads half of it.
 func writeWhole(path string, text []byte) error {
-	part := path + ".part"
-	if err := os.WriteFile(part, text, 0o600); err != nil {
+	part, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // 0600
+	if err != nil {
 		return err
 	}
-	return os.Rename(part, path)
+	_, err = part.Write(text)
+	if err = errors.Join(err, part.Close()); err == nil {
+		err = os.Rename(part.Name(), path)
+	}
+	if err != nil {
+		os.Remove(part.Name())
+	}
+	return err
 }
 
 // devProcess is gatehouse dev while it runs.
@@ -152,15 +162,18 @@ func (p *devProcess) run(cmd *cobra.Command) error {
 			return p.cfg.wrong(name, "gatehouse dev listens on loopback addresses only")
 		}
 	}
-	if p.readyFile != "" {
-		if err := os.Remove(p.readyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err // what an earlier run left would be taken for this one's
-		}
+	if p.cfg.TLSCert != "" {
+		return p.cfg.wrong("tls.cert", "gatehouse dev speaks plain HTTP, on loopback addresses")
 	}
 	if err := p.openStore(ctx, true); err != nil {
 		return err
 	}
 	defer p.store.Close()
+	if p.readyFile != "" { // from here on no other run has this folder
+		if err := os.Remove(p.readyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err // what an earlier run left would be taken for this one's
+		}
+	}
 	resource, web := p.data.Clients["resource"], p.data.Clients["web"]
 	p.cfg.API.ClientID, p.cfg.API.ClientSecret = resource.ID, resource.Secret
 	p.cfg.API.SignInID, p.cfg.API.SignInSecret = web.ID, web.Secret
@@ -175,7 +188,7 @@ func (p *devProcess) run(cmd *cobra.Command) error {
 	if p.cfg.Issuer != "" {
 		ready.Issuer = p.cfg.Issuer
 	}
-	if err := p.seed(ctx, ready); err != nil {
+	if err := p.seed(ctx); err != nil {
 		for _, at := range sites {
 			at.close()
 		}
@@ -224,11 +237,11 @@ and use it:
 }
 
 // seed brings the clients and the two people of the folder up to date.
-func (p *devProcess) seed(ctx context.Context, ready devReady) error {
+func (p *devProcess) seed(ctx context.Context) error {
 	if err := p.store.MarkDev(ctx); err != nil {
 		return err
 	}
-	for _, want := range devClients(ready) {
+	for _, want := range devClients(p.cfg.API.Audience) {
 		err := p.seedClient(ctx, want)
 		if err != nil {
 			return fmt.Errorf("client %s: %w", want.ID, err)
@@ -260,10 +273,10 @@ func (p *devProcess) seedClient(ctx context.Context, want store.Client) error {
 }
 
 // devClients are one client of each kind.
-func devClients(ready devReady) []store.Client {
+func devClients(audience string) []store.Client {
 	all := store.Words{"read", "write", "accounts:read"}
 	readWrite := store.Words{"read", "write"}
-	api := store.Words{ready.API}
+	api := store.Words{audience}
 	sessions := store.Words{store.GrantPassword, store.GrantRefreshToken}
 	origins := store.Words{"http://127.0.0.1:3000", "http://localhost:3000"}
 	return []store.Client{

@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+
+	"gatehouse/store"
 )
 
 // devRun is a `gatehouse dev` under way in this process.
@@ -206,7 +208,8 @@ func TestOperatorPath(t *testing.T) {
 
 func TestSecondStartFindsEverythingAgain(t *testing.T) {
 	dir := t.TempDir()
-	first := startDev(t, dir)
+	audience := "--api-audience=https://api.example.com" // or each free port would be another API
+	first := startDev(t, dir, audience)
 	pw := url.Values{"grant_type": {"password"}, "username": {first.ready.User.Email}, "password": {first.ready.User.Password}}
 	code, token := first.form("/oauth2/token", pw)
 	if code != 200 {
@@ -221,13 +224,77 @@ func TestSecondStartFindsEverythingAgain(t *testing.T) {
 	if _, err := os.Stat(first.file); !os.IsNotExist(err) {
 		t.Errorf("the ready file is still there: %v", err)
 	}
-	second := startDev(t, dir)
+	second := startDev(t, dir, audience)
 	if second.ready.Clients["web"] != first.ready.Clients["web"] || second.ready.User != first.ready.User {
 		t.Error("other credentials")
 	}
 	if code, _ := second.form("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token["refresh_token"].(string)}}); code != 200 {
 		t.Errorf("a token of the first run: %d", code)
 	}
+	if code, token := second.form("/oauth2/token", pw); code != 200 {
+		t.Errorf("%d %v", code, token)
+	} else if code, me := second.call("GET", second.ready.API+"/accounts/me", token["access_token"].(string), ""); code != 200 {
+		t.Errorf("the API does not take the token: %d %v", code, me)
+	}
+}
+
+// A start that fails must not take the running one's ready file away.
+func TestSecondStartBesideTheFirstIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	first := startDev(t, dir)
+	root := newRoot()
+	root.SetArgs([]string{"dev", "--data", filepath.Join(dir, "data"), "--ready-file", first.file,
+		"--public-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0"})
+	if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "another server process") {
+		t.Errorf("a second one: %v", err)
+	}
+	if _, err := os.Stat(first.file); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "data")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder is open to others: %v %v", info.Mode(), err)
+	}
+}
+
+// What somebody changed about a client of dev is as it was after the next start.
+func TestStartBringsClientsUpToDate(t *testing.T) {
+	dir := t.TempDir()
+	ctx := context.Background()
+	first := startDev(t, dir)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(ctx, store.Config{URL: "sqlite://" + filepath.Join(dir, "data", "gatehouse.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if _, err := st.UpdateClient(ctx, "tutorial", func(c *store.Client) error { c.AccessTokenLifetime = 5; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	second := startDev(t, dir)
+	token := second.tutorialToken()
+	if token["expires_in"] != 36000.0 || token["scope"] != "read write" || token["refresh_token"] == nil {
+		t.Errorf("%v", token)
+	}
+}
+
+// tutorialToken signs the demo user in as the tutorial's frontend does.
+func (d *devRun) tutorialToken() map[string]any {
+	d.t.Helper()
+	tutorial := d.ready.Clients["tutorial"]
+	form := url.Values{"grant_type": {"password"}, "username": {d.ready.User.Email}, "password": {d.ready.User.Password},
+		"client_id": {tutorial.ID}, "client_secret": {tutorial.Secret}}
+	req, err := http.NewRequest("POST", d.ready.Issuer+"/oauth2/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	_, token := d.send(req)
+	return token
 }
 
 func TestDevAnswersLoopbackNamesAlone(t *testing.T) {

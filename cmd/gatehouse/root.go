@@ -97,8 +97,8 @@ func (f *format) Set(s string) error {
 
 // list is the JSON shape of every listing.
 type list[T any] struct {
-	Items      []T    `json:"items"`
-	NextCursor string `json:"next_cursor,omitempty"`
+	Items      []T     `json:"items"`
+	NextCursor *string `json:"next_cursor"` // null: the command line lists everything
 }
 
 // print writes v to cmd's standard output as JSON if --format asks for that,

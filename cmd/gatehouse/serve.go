@@ -133,8 +133,12 @@ func makeSites(ctx context.Context, makers []siteMaker) ([]site, error) {
 	return sites, nil
 }
 
-// serve answers until ctx ends, with the store's upkeep beside.
+// serve answers until ctx ends, with the store's upkeep beside, which is the
+// authorization server's alone: it knows the grace of refresh tokens.
 func (p *process) serve(ctx context.Context, s servers, sites []site) error {
+	if p.authz == nil {
+		return s.serve(ctx, sites...)
+	}
 	upkeep, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -218,9 +222,12 @@ func (p *process) checkOperator(r *http.Request) (admin.Actor, error) {
 	if len(headers) == 0 {
 		return admin.Actor{}, admin.ErrNoToken
 	}
-	scheme, token, ok := strings.Cut(headers[0], " ")
-	if len(headers) > 1 || !ok || !strings.EqualFold(scheme, "Bearer") {
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if len(headers) > 1 {
 		return admin.Actor{}, admin.ErrBadToken
+	}
+	if !strings.EqualFold(scheme, "Bearer") {
+		return admin.Actor{}, admin.ErrNoToken
 	}
 	client, err := p.authz.CheckOperator(r.Context(), token)
 	switch {
@@ -239,12 +246,11 @@ func (p *process) apiSite(ctx context.Context) (site, error) {
 	if err != nil {
 		return site{}, err
 	}
-	audience := p.cfg.API.Audience
-	if audience == "" {
-		audience = l.url()
+	if p.cfg.API.Audience == "" {
+		p.cfg.API.Audience = l.url()
 	}
 	s, err := api.New(api.Config{
-		Issuer: p.cfg.apiIssuer(), ClientID: p.cfg.API.ClientID, ClientSecret: p.cfg.API.ClientSecret, Audience: audience,
+		Issuer: p.cfg.apiIssuer(), ClientID: p.cfg.API.ClientID, ClientSecret: p.cfg.API.ClientSecret, Audience: p.cfg.API.Audience,
 		SignInClientID: p.cfg.API.SignInID, SignInClientSecret: p.cfg.API.SignInSecret, AccountsOpen: p.cfg.API.AccountsOpen,
 		Origins: p.cfg.CORSOrigins, Limits: p.limits(), TrustedProxies: p.cfg.TrustedProxies, Log: p.log,
 	}, p.store)

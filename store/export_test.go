@@ -1,0 +1,22 @@
+package store
+
+import "context"
+
+// PurgeAsLeader is one round of RunUpkeep's purge.
+func (s *Store) PurgeAsLeader(ctx context.Context) error { return s.purgeAsLeader(ctx) }
+
+// SomeHashes is what the hasher is told of the table.
+func (s *Store) SomeHashes(ctx context.Context) ([]string, error) { return s.someHashes(ctx) }
+
+// HoldPurgeLock is another replica that purges just now.
+func (s *Store) HoldPurgeLock(ctx context.Context) (release func(), err error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(purgeLock))
+	return func() {
+		conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, int64(purgeLock))
+		conn.Release()
+	}, err
+}
