@@ -71,7 +71,7 @@ func (g *Google) Mint(o TokenOptions) Tokens {
 	if made.NotBefore.IsZero() {
 		made.NotBefore = made.IssuedAt.Add(-buttonNotBack)
 	}
-	claims := g.claims(made)
+	claims := g.claims(made, googleScope)
 	claims["nbf"] = made.NotBefore.Unix()
 	claims["jti"] = hex.EncodeToString(random(20))
 	return Tokens{IDToken: g.keys.sign(claims, made.TokenOptions), AccessToken: g.remember(made)}
@@ -97,18 +97,27 @@ func (g *Google) remember(made grant) string {
 	return token
 }
 
-// claims are those of every ID token of Google.
-func (g *Google) claims(made grant) map[string]any {
+// claims are those of every ID token of Google that has scope.
+func (g *Google) claims(made grant, scope string) map[string]any {
 	claims := map[string]any{
 		"iss": or(made.Issuer, googleIssuer), "aud": made.Aud, "azp": made.Azp, "sub": made.Sub,
 		"iat": made.IssuedAt.Unix(), "exp": made.expires.Unix(),
 	}
-	addProfile(claims, made)
-	addEmail(claims, made)
+	addAllowed(claims, made, scope)
 	if made.Nonce != "" {
 		claims["nonce"] = made.Nonce
 	}
 	return claims
+}
+
+// addAllowed adds what scope lets an app see of a person.
+func addAllowed(to map[string]any, made grant, scope string) {
+	if hasScope(scope, "profile", profileScope) {
+		addProfile(to, made)
+	}
+	if hasScope(scope, "email", emailScope) {
+		addEmail(to, made)
+	}
 }
 
 func addProfile(to map[string]any, made grant) {

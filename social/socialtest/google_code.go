@@ -145,7 +145,7 @@ func (g *Google) issue(w http.ResponseWriter, spent code) {
 		"expires_in": g.secondsLeft(made),
 	}
 	if hasScope(made.Scope, "openid") {
-		claims := g.claims(made)
+		claims := g.claims(made, made.Scope)
 		claims["at_hash"] = atHash(accessToken)
 		body["id_token"] = g.keys.sign(claims, made.TokenOptions)
 	}

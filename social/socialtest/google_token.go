@@ -74,12 +74,7 @@ func (g *Google) userinfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	info := map[string]any{"sub": made.Sub}
-	if hasScope(made.Scope, "profile", profileScope) {
-		addProfile(info, made)
-	}
-	if hasScope(made.Scope, "email", emailScope) {
-		addEmail(info, made)
-	}
+	addAllowed(info, made, made.Scope)
 	answer(w, http.StatusOK, info)
 }
 
@@ -91,15 +86,10 @@ func (g *Google) userinfoV2(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	info := map[string]any{"id": made.Sub}
-	if hasScope(made.Scope, "profile", profileScope) {
-		addProfile(info, made)
-	}
-	if hasScope(made.Scope, "email", emailScope) {
-		addEmail(info, made)
-		if verified, ok := info["email_verified"]; ok {
-			info["verified_email"] = verified
-			delete(info, "email_verified")
-		}
+	addAllowed(info, made, made.Scope)
+	if verified, ok := info["email_verified"]; ok {
+		info["verified_email"] = verified
+		delete(info, "email_verified")
 	}
 	answer(w, http.StatusOK, info)
 }
