@@ -99,11 +99,11 @@ func (k *keySet) sign(claims map[string]any, o TokenOptions) string {
 		delete(head, "kid")
 	}
 	protected, payload := encode(mustJSON(head)), encode(mustJSON(claims))
-	signature := encode(signature(alg, key.key, protected+"."+payload))
+	signed := encode(signature(alg, key.key, protected+"."+payload))
 	if o.JSON { // RFC 7515 §7.2.2
-		return string(mustJSON(map[string]string{"payload": payload, "protected": protected, "signature": signature}))
+		return string(mustJSON(map[string]string{"payload": payload, "protected": protected, "signature": signed}))
 	}
-	return protected + "." + payload + "." + signature
+	return protected + "." + payload + "." + signed
 }
 
 // signature signs with RS256 whatever the header says, but for none and HS256.

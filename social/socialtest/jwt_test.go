@@ -33,18 +33,19 @@ func (w *world) claims(path, token string) (map[string]any, bool) {
 	if err != nil {
 		w.t.Fatalf("parse %.40s…: %v", token, err)
 	}
-	for _, key := range w.keys(path).Key(parsed.Signatures[0].Header.KeyID) {
-		payload, err := parsed.Verify(key)
-		if err != nil {
-			return nil, false
-		}
-		var claims map[string]any
-		if err := json.Unmarshal(payload, &claims); err != nil {
-			w.t.Fatal(err)
-		}
-		return claims, true
+	keys := w.keys(path).Key(parsed.Signatures[0].Header.KeyID)
+	if len(keys) != 1 {
+		return nil, false
 	}
-	return nil, false
+	payload, err := parsed.Verify(keys[0])
+	if err != nil {
+		return nil, false
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		w.t.Fatal(err)
+	}
+	return claims, true
 }
 
 func (w *world) mustClaims(path, token string) map[string]any {
