@@ -93,26 +93,31 @@ func (a *adapter) wrongAudience(got string, accepted []string) error {
 	return a.elsewhere("was issued to client "+shown(got)+", "+rest, fmt.Errorf("accepted: %q", accepted))
 }
 
-// checkTimes is for the ID tokens of which go-oidc has seen exp.
+// checkTimes is for ID tokens, whose bearer we have to believe that they are
+// fresh: nobody is asked.
 func (a *adapter) checkTimes(c *claims) error {
 	now := a.now()
 	issued, expires := c.IssuedAt.Time, c.Expiry.Time
 	switch {
-	case issued.IsZero():
-		return a.unverifiable(errors.New("no iat"))
+	case issued.IsZero() || expires.IsZero():
+		return a.unverifiable(errors.New("iat or exp is missing"))
 	case issued.After(now.Add(skew)):
 		return a.refused("is not yet valid", fmt.Errorf("iat %v, now %v", issued, now))
 	case c.NotBefore.After(now.Add(skew)):
 		return a.refused("is not yet valid", fmt.Errorf("nbf %v, now %v", c.NotBefore, now))
 	case expires.Sub(issued) > maxLifetime:
 		return a.unverifiable(fmt.Errorf("lives %v, longer than %v", expires.Sub(issued), maxLifetime))
-	case now.Sub(issued) > a.cfg.MaxAge:
+	}
+	if err := a.checkExpiry(expires); err != nil {
+		return err
+	}
+	if now.Sub(issued) > a.cfg.MaxAge {
 		return &Error{
 			Reason: ReasonExpired,
 			Say:    fmt.Sprintf("the %s token was issued at %s and is too old; sign in again", a.cfg.Name, a.clock(issued)),
 		}
 	}
-	return a.checkExpiry(expires)
+	return nil
 }
 
 // checkExpiry takes the zero time for never.
