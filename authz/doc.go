@@ -13,6 +13,10 @@
 //	token_format.go   gth_at_… and gth_rt_…: made, checked, derived
 //	token.go          POST /oauth2/token and the steps that all grants share
 //	grant_password.go grant_refresh.go   one grant each
+//	grant_exchange.go RFC 8693: exchange_provider.go for tokens of Google and others, exchange_token.go for our own
+//	linking.go        which account somebody from a provider gets: decide
+//	identities.go     /account/identities, and Facebook's deauthorize callback
+//	bearer.go         whose access token a request at /account brings (RFC 6750)
 //	introspect.go     POST /oauth2/introspect (RFC 7662)
 //	revoke.go         POST /oauth2/revoke (RFC 7009)
 //	metadata.go       /.well-known/oauth-authorization-server (RFC 8414)

@@ -20,15 +20,16 @@ import (
 // event is what is logged of one request: filled as it goes, written once.
 // It never holds a secret, a password or a token.
 type event struct {
-	id      string
-	client  string
-	grant   string
-	account string // the subject
-	address string // the user's, as far as it is known
-	err     string // the OAuth error
-	reason  string
-	cause   error // what only the operator is told
-	header  http.Header
+	id       string
+	client   string
+	grant    string
+	provider string // whose token was exchanged
+	account  string // the subject
+	address  string // the user's, as far as it is known
+	err      string // the OAuth error
+	reason   string
+	cause    error // what only the operator is told
+	header   http.Header
 }
 
 type eventKey struct{}
@@ -119,7 +120,7 @@ func (s *Server) write(r *http.Request, path string, status int, took time.Durat
 	attrs = append(attrs, slog.String("id", ev.id), slog.String("method", printable(r.Method)), slog.String("path", path),
 		slog.Int("status", status), slog.Duration("took", took), slog.String("address", ev.address))
 	for _, a := range []struct{ name, value string }{
-		{"client", ev.client}, {"grant", ev.grant}, {"subject", ev.account}, {"error", ev.err}, {"reason", ev.reason},
+		{"client", ev.client}, {"grant", ev.grant}, {"provider", ev.provider}, {"subject", ev.account}, {"error", ev.err}, {"reason", ev.reason},
 	} {
 		if a.value != "" {
 			attrs = append(attrs, slog.String(a.name, a.value))
@@ -147,7 +148,7 @@ func (s *Server) newCORS() *cors.Cors {
 			}
 			return known, nil
 		},
-		AllowedMethods:       []string{http.MethodPost},
+		AllowedMethods:       []string{http.MethodGet, http.MethodPost, http.MethodDelete},
 		AllowedHeaders:       []string{"Authorization", "Content-Type"},
 		MaxAge:               600,
 		OptionsSuccessStatus: http.StatusNoContent,

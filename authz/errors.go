@@ -11,6 +11,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"gatehouse/social"
 	"gatehouse/store"
 )
 
@@ -22,13 +23,25 @@ type refusal struct {
 	reason string        // machine-readable, from a closed list
 	retry  time.Duration // Retry-After
 	cause  error         // for the log
+
+	challenge string // WWW-Authenticate, instead of HTTP Basic's with a 401
 }
 
 // Unwrap lets errors.Is find the OAuth error.
 func (r *refusal) Unwrap() error { return r.RFC6749Error }
 
-// The reasons that an answer may name.
-const reasonExpired = "expired"
+// The reasons that an answer may name. Those of package social are told as
+// they are.
+const (
+	reasonProviderRefused = social.ReasonProviderRefused
+	reasonAudience        = social.ReasonAudience
+	reasonExpired         = social.ReasonExpired
+	reasonReplayed        = "replayed"
+	reasonLinkRequired    = "link_required"
+	reasonEmailUnverified = "email_unverified"
+	reasonAccountDisabled = "account_disabled"
+	reasonInteraction     = "interaction_required"
+)
 
 func invalidRequest(say string) error {
 	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, say: say}
@@ -82,8 +95,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	ev.err, ev.reason, ev.cause = f.ErrorField, f.reason, f.cause
 	h := w.Header()
 	noStore(h)
-	if status == http.StatusUnauthorized { // RFC 9110 §11.6.1
-		h.Set("WWW-Authenticate", `Basic realm="gatehouse", charset="UTF-8"`)
+	if f.challenge == "" && status == http.StatusUnauthorized { // RFC 9110 §11.6.1
+		f.challenge = `Basic realm="gatehouse", charset="UTF-8"`
+	}
+	if f.challenge != "" {
+		h.Set("WWW-Authenticate", f.challenge)
 	}
 	if f.retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retry.Seconds()))))

@@ -15,18 +15,14 @@ import (
 // fromProvider signs in the person whom a provider's token speaks for.
 func (x exchangeGrant) fromProvider(ctx context.Context, req fosite.AccessRequester, e *exchange) error {
 	client := req.GetClient().(*store.Client)
-	kind := social.IDToken
-	if e.subjectType == typeAccessToken {
-		kind = social.AccessToken
-	}
-	provider, err := x.providerOf(client, e.subjectIssuer, kind, e.subject)
+	provider, err := x.providerOf(client, e)
 	if err != nil {
 		return err
 	}
 	if err := x.bound(store.GrantTokenExchange, client, req); err != nil {
 		return err
 	}
-	identity, err := x.verified(ctx, provider, client, social.Token{Kind: kind, Text: e.subject, Nonce: e.nonce})
+	identity, err := x.verified(ctx, provider, client, e.providerToken())
 	if err != nil {
 		return err
 	}
@@ -62,27 +58,35 @@ type claims struct {
 	MayAct json.RawMessage `json:"may_act,omitempty"` // RFC 8693 §4.4
 }
 
-// verified asks the provider's adapter, and puts its refusal into OAuth's
-// words.
+// verified asks the provider's adapter.
 func (s *Server) verified(ctx context.Context, p social.Provider, client *store.Client, t social.Token) (*social.Identity, error) {
 	eventOf(ctx).provider = p.Name()
 	t.Audiences = client.ProviderAudiences
 	identity, err := p.Verify(ctx, t)
-	if err == nil {
-		return identity, nil
+	if err != nil {
+		return nil, ofProvider(p, err)
 	}
+	if len(identity.MayAct) > maxActors {
+		return nil, invalidRequest("The subject_token's may_act is too long.")
+	}
+	return identity, nil
+}
+
+// ofProvider puts an adapter's refusal into OAuth's words. A subject token that
+// is no good is invalid_request (RFC 8693 §2.2.2).
+func ofProvider(p social.Provider, err error) error {
 	var refused *social.Error
 	switch {
 	case !errors.As(err, &refused):
-		return nil, err
+		return err
 	case refused.Ours:
-		return nil, &refusal{RFC6749Error: fosite.ErrServerError, cause: err,
+		return &refusal{RFC6749Error: fosite.ErrServerError, cause: err,
 			say: "This server is not set up rightly for " + p.Name() + ". Its operator has been told."}
 	case refused.Reason == social.ReasonProviderDown:
-		return nil, &refusal{RFC6749Error: fosite.ErrTemporarilyUnavailable, status: http.StatusServiceUnavailable,
+		return &refusal{RFC6749Error: fosite.ErrTemporarilyUnavailable, status: http.StatusServiceUnavailable,
 			say: refused.Say, reason: refused.Reason, retry: refused.RetryAfter, cause: refused.Cause}
 	}
-	return nil, &refusal{RFC6749Error: fosite.ErrInvalidRequest, say: refused.Say, reason: refused.Reason, cause: refused.Cause}
+	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, say: refused.Say, reason: refused.Reason, cause: refused.Cause}
 }
 
 // errReplayed refuses a provider's token that may be used once and was.

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -25,6 +26,8 @@ const (
 var maxParameter = map[string]int{
 	"grant_type": 200, "client_id": 200, "client_secret": 500, "scope": 4000,
 	"resource": 500, "audience": 500, "username": store.MaxEmail, "password": store.MaxPassword, "refresh_token": 2000, "token": 8000,
+	"subject_token": 16 << 10, "actor_token": 2000, "subject_token_type": 200, "actor_token_type": 200, "requested_token_type": 200,
+	"subject_issuer": 500, "requested_issuer": 500, "nonce": 500,
 }
 
 // readForm parses the body of a POST strictly: parameters in the body alone
@@ -41,16 +44,32 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		(params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {
 		return nil, invalidRequest("Send the parameters as application/x-www-form-urlencoded.")
 	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, invalidRequest("The body is not a well-formed form.")
+	}
+	if r.PostForm, err = checkedForm(form); err != nil {
+		return nil, err
+	}
+	return form, nil
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return nil, &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusRequestEntityTooLarge, say: "The body is larger than 64 KiB."}
 	} else if err != nil {
 		return nil, invalidRequest("The body ended early.")
 	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, invalidRequest("The body is not a well-formed form.")
-	}
+	return body, nil
+}
+
+// checkedForm holds the rules for parameters, in whatever form they came.
+func checkedForm(form url.Values) (url.Values, error) {
 	for name, values := range form {
 		if err := checkParameter(name, values); err != nil {
 			return nil, err
@@ -63,7 +82,6 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if len(form) == 0 {
 		return nil, invalidRequest("The body has no parameters.")
 	}
-	r.PostForm = form
 	return form, nil
 }
 
@@ -94,4 +112,27 @@ func printable(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// readParameters reads a form, or the same as one JSON object of strings.
+func readParameters(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	if !strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "application/json") {
+		return readForm(w, r)
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.CheckJSON(body); err != nil {
+		return nil, invalidRequest("The body is not a JSON object: " + printable(err.Error()))
+	}
+	var members map[string]string
+	if err := json.Unmarshal(body, &members); err != nil {
+		return nil, invalidRequest("The members of the body are strings.")
+	}
+	form := url.Values{}
+	for name, value := range members {
+		form.Set(name, value)
+	}
+	return checkedForm(form)
 }

@@ -129,16 +129,25 @@ func unverifiedIssuer(jwt string) string {
 	return claims.Issuer
 }
 
+// providerToken is the subject token for a provider's adapter.
+func (e *exchange) providerToken() social.Token {
+	kind := social.IDToken
+	if e.subjectType == typeAccessToken {
+		kind = social.AccessToken
+	}
+	return social.Token{Kind: kind, Text: e.subject, Nonce: e.nonce}
+}
+
 // providerOf finds the provider that a subject token is to be verified by: the
 // one that subject_issuer names, otherwise the one whose iss a JWT has. One
 // that the client may not use is as if it were not there.
-func (s *Server) providerOf(client *store.Client, subjectIssuer string, kind social.Kind, text string) (social.Provider, error) {
-	wanted, said := subjectIssuer, "subject_issuer"
-	if wanted == "" && kind == social.IDToken {
-		wanted, said = unverifiedIssuer(text), "The token's issuer"
-		if wanted == s.cfg.Issuer {
-			return nil, invalidRequest("Of this server's own tokens access tokens alone can be exchanged.")
-		}
+func (s *Server) providerOf(client *store.Client, e *exchange) (social.Provider, error) {
+	wanted, said := e.subjectIssuer, "subject_issuer"
+	if wanted == "" {
+		wanted, said = unverifiedIssuer(e.subject), "The issuer of the subject_token"
+	}
+	if wanted == s.cfg.Issuer {
+		return nil, invalidRequest("Of this server's own tokens access tokens alone can be exchanged.")
 	}
 	for _, p := range s.cfg.Providers {
 		if (p.Name() == wanted || slices.Contains(p.Issuers(), wanted)) && client.Providers.Has(p.Name()) {

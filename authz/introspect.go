@@ -112,6 +112,9 @@ func (s *Server) appendActive(b []byte, t *store.ActiveToken, tok *token, all bo
 	if t.Actor != "" {
 		b = append(append(b, `,"act":`...), t.Actor...)
 	}
+	if inner := strings.TrimSuffix(strings.TrimPrefix(t.Claims, "{"), "}"); inner != "" {
+		b = append(append(b, ','), inner...)
+	}
 	if t.CNF != "" {
 		b = append(append(b, `,"cnf":`...), t.CNF...)
 	}

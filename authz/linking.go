@@ -107,6 +107,9 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 	case join:
 		return s.store.JoinIdentity(ctx, f, &holder.Account)
 	}
+	if _, err := s.store.SignIn(ctx, id.Provider, id.Subject); err == nil {
+		return nil, store.ErrExists // a first sign-in at the same time has made what stands in the way
+	}
 	target := ""
 	if holder != nil {
 		target = holder.ID

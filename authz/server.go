@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/ory/fosite/handler/oauth2"
 	"github.com/rs/cors"
 
+	"gatehouse/social"
 	"gatehouse/store"
 )
 
@@ -27,7 +29,9 @@ type Config struct {
 	Limits           store.Limits  // of failed sign-ins
 	Origins          []string      // web origins allowed besides those of clients
 	TrustedProxies   []netip.Prefix
-	Log              *slog.Logger // default slog.Default()
+	Providers        []social.Provider // whose tokens can be exchanged
+	AccountAudiences []string          // besides the issuer: a token for one of these may look after its account at /account
+	Log              *slog.Logger      // default slog.Default()
 }
 
 // Server is the authorization server. It is safe for concurrent use.
@@ -64,6 +68,7 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	cfg.AccountAudiences = append(slices.Clone(cfg.AccountAudiences), cfg.Issuer)
 	keys, err := newKeyring(cfg.Secrets)
 	if err != nil {
 		return nil, err
@@ -98,6 +103,7 @@ func (s *Server) newProvider() {
 			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: accessStrategy{s.keys}, AccessTokenStorage: s.store, Config: cfg},
 			Config:       cfg,
 		}}},
+		store.GrantTokenExchange: {TokenEndpointHandler: exchangeGrant{s.grants}, continues: true},
 	}
 	cfg.TokenEndpointHandlers = fosite.TokenEndpointHandlers{s.grants}
 	s.provider = fosite.NewOAuth2Provider(s.store, cfg)
@@ -119,6 +125,9 @@ func (s *Server) Handler() http.Handler {
 		{base + "/oauth2/token", "POST", s.token, true},
 		{base + "/oauth2/introspect", "POST", s.introspect, false},
 		{base + "/oauth2/revoke", "POST", s.revoke, true},
+		{base + "/account/identities", "GET, HEAD, POST", s.identities, true},
+		{base + "/account/identities/{id}", "DELETE", s.unlinkIdentity, true},
+		{base + "/providers/{provider}/deauthorize", "POST", s.deauthorize, false},
 		{"/.well-known/oauth-authorization-server" + base, "GET, HEAD", s.serverMetadata, false},
 		{"/livez", "GET, HEAD", s.livez, false},
 		{"/readyz", "GET, HEAD", s.readyz, false},

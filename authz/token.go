@@ -38,7 +38,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.store.Flush(ctx); err != nil {
-		s.fail(w, r, overtaken(req, err))
+		s.fail(w, r, overtaken(ctx, req, err))
 		return
 	}
 	noStore(w.Header())
@@ -47,10 +47,15 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 
 // overtaken tells what a request finds whose account or client ended while it
 // was under way: the same as if it had come later.
-func overtaken(req fosite.AccessRequester, err error) error {
+func overtaken(ctx context.Context, req fosite.AccessRequester, err error) error {
 	switch {
+	case errors.Is(err, store.ErrReplayed):
+		return errReplayed(ctx)
 	case !errors.Is(err, store.ErrNotFound):
 		return err
+	case req.GetSession().(*store.Session).IssuedType != "":
+		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonExpired, cause: err,
+			say: "What the subject_token stands for has just ended, or has just changed: sign in again."}
 	case req.GetSession().(*store.Session).Grant.AccountID == nil:
 		return invalidClient("Unknown client, or a wrong secret.")
 	}
@@ -68,7 +73,7 @@ type grants struct {
 // grantHandler is a grant of one type.
 type grantHandler struct {
 	fosite.TokenEndpointHandler
-	continues bool // goes on with a grant that exists, whose scope and audience bound it
+	continues bool // goes on with a grant that may exist, and bounds scope and audience itself
 }
 
 func grantTypes(handlers map[string]grantHandler) []string {
@@ -209,7 +214,8 @@ func lifetime(registered int64, otherwise time.Duration) time.Duration {
 }
 
 // issue makes the tokens of a new grant and puts them into the unit of work: a
-// refresh token too where the client is registered for refreshing.
+// refresh token too where it is a sign-in, and the client is registered for
+// refreshing.
 func (g *grants) issue(ctx context.Context, req fosite.AccessRequester, resp fosite.AccessResponder) {
 	client, session := req.GetClient().(*store.Client), req.GetSession().(*store.Session)
 	now := session.Grant.CreatedAt
@@ -221,7 +227,7 @@ func (g *grants) issue(ctx context.Context, req fosite.AccessRequester, resp fos
 	resp.SetAccessToken(at.String())
 	resp.SetScopes(fosite.Arguments(session.Grant.Scope))
 	var refresh *store.RefreshToken
-	if client.GrantTypes.Has(store.GrantRefreshToken) {
+	if client.GrantTypes.Has(store.GrantRefreshToken) && session.Grant.RootID == session.Grant.ID {
 		session.Grant.ExpiresAt = now.Add(lifetime(client.GrantLifetime, g.cfg.GrantLife))
 		end := now.Add(lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife))
 		rt := g.keys.mint(refreshToken)

@@ -115,15 +115,19 @@ func newWorld(t *testing.T, databaseURL string) *world {
 	w.http = httptest.NewServer(w.server.Handler())
 	t.Cleanup(w.http.Close)
 	ctx := context.Background()
-	all := store.Words{store.GrantPassword, store.GrantRefreshToken, store.GrantClientCredentials}
-	frontend := store.Words{store.GrantPassword, store.GrantRefreshToken}
+	all := store.Words{store.GrantPassword, store.GrantRefreshToken, store.GrantClientCredentials, store.GrantTokenExchange}
+	frontend := store.Words{store.GrantPassword, store.GrantRefreshToken, store.GrantTokenExchange}
+	providers := store.Words{"google", "facebook"}
 	readWrite := store.Words{"read", "write"}
 	for _, c := range []store.Client{
-		{ID: "web", Type: store.Confidential, GrantTypes: all, FirstParty: true, RotateRefresh: true, Audience: store.Words{"https://api.example.com", "https://other.example.com"}},
-		{ID: "spa", Type: store.Public, GrantTypes: frontend, FirstParty: true, RotateRefresh: true, Origins: store.Words{"https://app.example.com"}},
+		{ID: "web", Type: store.Confidential, GrantTypes: all, FirstParty: true, RotateRefresh: true, Audience: store.Words{"https://api.example.com", "https://other.example.com"}, Providers: providers},
+		{ID: "spa", Type: store.Public, GrantTypes: frontend, FirstParty: true, RotateRefresh: true, Origins: store.Words{"https://app.example.com"}, Providers: providers},
 		{ID: "tutorial", Type: store.Confidential, ExposedSecret: true, GrantTypes: frontend, FirstParty: true, RotateRefresh: true},
 		{ID: "kept", Type: store.Confidential, GrantTypes: frontend, FirstParty: true},
 		{ID: "third", Type: store.Confidential, GrantTypes: store.Words{store.GrantRefreshToken}, RotateRefresh: true},
+		{ID: "plain", Type: store.Confidential, GrantTypes: store.Words{store.GrantTokenExchange}, Providers: store.Words{"google"}, ProviderAudiences: store.Words{"android.apps.googleusercontent.com"}},
+		{ID: "backend", Type: store.Confidential, GrantTypes: store.Words{store.GrantTokenExchange, store.GrantClientCredentials}, Audience: store.Words{"https://other.example.com"}, ExchangeAudiences: store.Words{"https://third.example.com", "https://id.example.com/admin"}},
+		{ID: "mask", Type: store.Confidential, GrantTypes: store.Words{store.GrantTokenExchange}, Audience: store.Words{"https://other.example.com"}, Impersonate: true},
 		{ID: "resource", Type: store.Confidential, IntrospectAll: true},
 		{ID: "api", Type: store.Confidential, Audience: store.Words{"https://api.example.com"}},
 		{ID: "stranger", Type: store.Confidential, Audience: store.Words{"https://stranger.example.com"}},
@@ -148,6 +152,7 @@ func (w *world) serve(secrets ...[]byte) *Server {
 	w.t.Helper()
 	s, err := New(Config{
 		Issuer: "https://id.example.com", Secrets: secrets, Limits: testLimits, Origins: []string{"https://operator.example.com"},
+		Providers: testProviders(w.t), AccountAudiences: []string{"https://api.example.com"},
 		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}, w.store)
 	if err != nil {

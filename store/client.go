@@ -108,10 +108,13 @@ func (c *Client) IsPublic() bool { return c.Type == Public || c.ExposedSecret }
 // Sees tells whether the client may introspect an access token with this
 // owner and audience.
 func (c *Client) Sees(owner string, audience Words) bool {
-	if c.IntrospectAll || owner == c.ID {
-		return true
-	}
-	return slices.ContainsFunc(audience, func(aud string) bool { return aud == c.ID || c.Audience.Has(aud) })
+	return c.IntrospectAll || c.Holds(owner, audience)
+}
+
+// Holds tells whether an access token with this owner and audience is one that
+// the client has by rights: its own, or one that names it.
+func (c *Client) Holds(owner string, audience Words) bool {
+	return owner == c.ID || slices.ContainsFunc(audience, func(aud string) bool { return aud == c.ID || c.Audience.Has(aud) })
 }
 
 var (

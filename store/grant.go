@@ -43,6 +43,7 @@ type Session struct {
 	AccessExpiresAt  time.Time
 	RefreshExpiresAt time.Time
 	Presented        *PresentedRefresh // by the refresh grant alone: the token shown
+	IssuedType       string            // by token exchange alone (RFC 8693 §2.2.1)
 }
 
 var _ fosite.Session = (*Session)(nil)

@@ -1,0 +1,87 @@
+package authz
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ory/fosite"
+
+	"gatehouse/store"
+)
+
+// person is the account that the request's Bearer token speaks for (RFC 6750
+// §2.1): in person, with this scope, and by a token that is for this server's
+// account pages or for the resource API. Any other API that was shown its
+// user's token must not be able to change how that user signs in.
+func (s *Server) person(r *http.Request, scope string) (*store.SubjectToken, error) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) > 1 {
+		return nil, invalidRequest("There is more than one Authorization header.")
+	}
+	kind, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(kind, "Bearer") {
+		return nil, bearerError("", "Send an access token: Authorization: Bearer …")
+	}
+	t := s.keys.verify(text)
+	if t == nil || t.kind != accessToken {
+		return nil, bearerError("invalid_token", "The access token is unknown, expired or revoked.")
+	}
+	who, err := s.store.SubjectToken(r.Context(), t.signature)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, bearerError("invalid_token", "The access token is unknown, expired or revoked.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	ev := eventOf(r.Context())
+	ev.client, ev.account = who.ClientID, who.Subject
+	client, err := s.store.Client(r.Context(), who.ClientID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, bearerError("invalid_token", "The access token is unknown, expired or revoked.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.allowOrigin(ev.header, r, client)
+	switch {
+	case !slices.ContainsFunc(s.cfg.AccountAudiences, who.TokenAudience.Has):
+		return nil, bearerError("invalid_token", "The access token is not for this server (audience).")
+	case who.AccountID == nil || who.Actor != "":
+		return nil, bearerError("insufficient_scope", "The access token does not speak for an account in person.")
+	case !who.TokenScope.Has(scope):
+		return nil, bearerError("insufficient_scope", "The access token lacks the scope "+scope+".")
+	}
+	return who, nil
+}
+
+// personNow is person for what changes how somebody signs in: they signed in
+// just now (RFC 9470 §3).
+func (s *Server) personNow(r *http.Request) (*store.SubjectToken, error) {
+	who, err := s.person(r, "write")
+	if err != nil {
+		return nil, err
+	}
+	if who.AuthTime.Before(s.store.Now().Add(-freshSignIn)) {
+		return nil, &refusal{RFC6749Error: &fosite.RFC6749Error{ErrorField: "insufficient_user_authentication", CodeField: http.StatusUnauthorized},
+			say: "Sign in again: this needs a sign-in of the last five minutes.", reason: reasonInteraction, challenge: `Bearer realm="gatehouse", error="insufficient_user_authentication", max_age="300"`}
+	}
+	return who, nil
+}
+
+// bearerError refuses an access token (RFC 6750 §3.1); without a code there was
+// none.
+func bearerError(code, say string) error {
+	status, challenge := http.StatusUnauthorized, `Bearer realm="gatehouse"`
+	if code != "" {
+		challenge += `, error="` + code + `"`
+	}
+	if code == "insufficient_scope" {
+		status = http.StatusForbidden
+	}
+	if code == "" {
+		code = "invalid_request"
+	}
+	return &refusal{RFC6749Error: &fosite.RFC6749Error{ErrorField: code, CodeField: status}, say: say, challenge: challenge}
+}
