@@ -69,10 +69,10 @@ func TestTheBreakerHoldsCallsBack(t *testing.T) {
 		for range 5 {
 			fails(2) // one of them a second attempt
 		}
+		fails(0)
 		if h := p.Health(); h.State != social.StateOpen || h.LastError != "tokeninfo: answered 503" {
 			t.Errorf("health %+v", h)
 		}
-		fails(0)
 		time.Sleep(30*time.Second + 1)
 		if h := p.Health(); h.State != social.StateFailing {
 			t.Errorf("health %+v", h)

@@ -134,6 +134,7 @@ func TestGraphErrorsAreToldByCode(t *testing.T) {
 		{`"code":200`, 400, refused, lacks, refused, lacks},
 		{`"code":99999`, 400, down, cannot, down, cannot},
 		{`"code":0`, 400, down, cannot, down, cannot},
+		{`"code":368`, 429, down, cannot, down, cannot},
 	} {
 		t.Run(tt.code, func(t *testing.T) {
 			for _, at := range []struct{ path, reason, say string }{
