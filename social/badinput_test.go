@@ -17,8 +17,8 @@ import (
 // providers, which take the same path.
 func TestBadIDTokens(t *testing.T) {
 	c := newClock()
-	g, googleURL := newGoogle(t, c)
-	f, facebookURL := newFacebook(t, c)
+	g, googleURL := stillGoogle(t)
+	f, facebookURL := stillFacebook(t)
 	googleP := provider(t, googleAt(googleURL, c, nil))
 	facebookP := provider(t, facebookAt(facebookURL, c, nil))
 	claims := func(name string, value any) socialtest.TokenOptions {
@@ -131,7 +131,7 @@ func TestMalformedTokens(t *testing.T) {
 
 func TestSkewIsForgiven(t *testing.T) {
 	c := newClock()
-	g, base := newGoogle(t, c)
+	g, base := stillGoogle(t)
 	p := provider(t, googleAt(base, c, nil))
 	for name, o := range map[string]socialtest.TokenOptions{
 		"just expired":     {ExpiresIn: new(int64(-59)), IssuedAt: start.Add(-5 * time.Minute)},
@@ -243,7 +243,7 @@ func TestLaterCallsMayFailToo(t *testing.T) {
 
 func TestWhoeverLeavesIsNoFailure(t *testing.T) {
 	c := newClock()
-	g, base := newGoogle(t, c)
+	g, base := stillGoogle(t)
 	p := provider(t, googleAt(base, c, nil))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

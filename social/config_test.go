@@ -88,7 +88,7 @@ func TestNewRefuses(t *testing.T) {
 // TestWhatIsConfiguredStaysSo: a provider has its own copy of each list.
 func TestWhatIsConfiguredStaysSo(t *testing.T) {
 	c := newClock()
-	g, base := newGoogle(t, c)
+	g, base := stillGoogle(t)
 	cfg := googleAt(base, c, nil)
 	p := provider(t, cfg)
 	cfg.Audiences[0], cfg.Presenters[0] = "evil", "evil"

@@ -89,6 +89,28 @@ func newGoogle(t *testing.T, c *clock) (*socialtest.Google, string) {
 	return g, serve(t, g)
 }
 
+// stillGoogle and stillFacebook are for tests that neither count requests nor
+// make the provider fail nor move its time: all share one, since keys take a while.
+func stillGoogle(t *testing.T) (*socialtest.Google, string) {
+	t.Helper()
+	g := oneGoogle()
+	return g, serve(t, g)
+}
+
+func stillFacebook(t *testing.T) (*socialtest.Facebook, string) {
+	t.Helper()
+	f := oneFacebook()
+	return f, serve(t, f)
+}
+
+var oneGoogle = sync.OnceValue(func() *socialtest.Google {
+	return socialtest.NewGoogle(socialtest.GoogleConfig{ClientIDs: []string{webID}, Now: newClock().now})
+})
+
+var oneFacebook = sync.OnceValue(func() *socialtest.Facebook {
+	return socialtest.NewFacebook(socialtest.FacebookConfig{AppID: appID, AppSecret: appSecret, Now: newClock().now})
+})
+
 func facebookAt(base string, c *clock, change func(*social.Config)) social.Config {
 	cfg := social.Config{
 		Name: "facebook", ClientID: appID, ClientSecret: appSecret, GraphVersion: "v26.0", Now: c.now,
