@@ -17,8 +17,8 @@ import (
 // providers, which take the same path.
 func TestBadIDTokens(t *testing.T) {
 	c := newClock()
-	g, googleURL := newGoogle(t, c)
-	f, facebookURL := newFacebook(t, c)
+	g, googleURL := stillGoogle(t)
+	f, facebookURL := stillFacebook(t)
 	googleP := provider(t, googleAt(googleURL, c, nil))
 	facebookP := provider(t, facebookAt(facebookURL, c, nil))
 	claims := func(name string, value any) socialtest.TokenOptions {
@@ -93,6 +93,11 @@ func TestMalformedTokens(t *testing.T) {
 	c := newClock()
 	g, base := newGoogle(t, c)
 	p := provider(t, googleAt(base, c, nil))
+	foreign := g.Mint(socialtest.TokenOptions{Issuer: "https://evil.example"}).IDToken
+	told(t, refusal(t, p, idToken(foreign)), social.ReasonProviderRefused, "the google token could not be verified")
+	if n := g.Requests("/oauth2/v3/certs"); n != 0 {
+		t.Errorf("keys were read for another issuer's token")
+	}
 	good := g.Mint(socialtest.TokenOptions{}).IDToken
 	verified(t, p, idToken(good))
 	part := strings.Split(good, ".")
@@ -126,7 +131,7 @@ func TestMalformedTokens(t *testing.T) {
 
 func TestSkewIsForgiven(t *testing.T) {
 	c := newClock()
-	g, base := newGoogle(t, c)
+	g, base := stillGoogle(t)
 	p := provider(t, googleAt(base, c, nil))
 	for name, o := range map[string]socialtest.TokenOptions{
 		"just expired":     {ExpiresIn: new(int64(-59)), IssuedAt: start.Add(-5 * time.Minute)},
@@ -177,7 +182,7 @@ func TestFaultsAreNeverTheTokensFault(t *testing.T) {
 	c := newClock()
 	g, googleURL := newGoogle(t, c)
 	f, facebookURL := newFacebook(t, c)
-	impatient := func(cfg *social.Config) { cfg.CallTimeout = 500 * time.Millisecond }
+	impatient := func(cfg *social.Config) { cfg.CallTimeout = 250 * time.Millisecond }
 	googleTokens, facebookTokens := g.Mint(socialtest.TokenOptions{}), f.Mint(socialtest.TokenOptions{})
 	for _, fault := range []string{"down", "slow", "rate_limited", "garbage", "false", "huge", "reset"} {
 		for _, tt := range []struct {
@@ -216,7 +221,10 @@ func TestFaultsAreNeverTheTokensFault(t *testing.T) {
 // first go wrong.
 func TestLaterCallsMayFailToo(t *testing.T) {
 	c := newClock()
-	for name, answer := range map[string]string{"HTML": "<p>hello", "false": "false", "null": "null", "empty": "", "empty object": "{}"} {
+	for name, answer := range map[string]string{
+		"HTML": "<p>hello", "false": "false", "null": "null", "empty": "", "empty object": "{}", "cut off": `{"id":"1"`,
+		"long, yet JSON": `{"id":"1","sub":"1"}` + strings.Repeat(" ", 1<<20),
+	} {
 		t.Run(name, func(t *testing.T) {
 			mux := http.NewServeMux()
 			write := func(path, text string) {
@@ -235,7 +243,7 @@ func TestLaterCallsMayFailToo(t *testing.T) {
 
 func TestWhoeverLeavesIsNoFailure(t *testing.T) {
 	c := newClock()
-	g, base := newGoogle(t, c)
+	g, base := stillGoogle(t)
 	p := provider(t, googleAt(base, c, nil))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

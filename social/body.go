@@ -26,7 +26,6 @@ var (
 	errTooLong  = &failure{words: "the answer is longer than 1 MiB"}
 	errRedirect = &failure{words: "answered with a redirect, which is not followed"}
 	errNotJSON  = &failure{words: "the answer is not the JSON object that it should be"}
-	errLimited  = &failure{words: "answered that we call too often"}
 	errLeft     = errors.New("given up by the caller")
 )
 

@@ -42,12 +42,11 @@ func newCaller(cfg Config) *caller {
 		total:  cfg.TotalTimeout,
 		now:    cfg.Now,
 		breaker: gobreaker.NewCircuitBreaker[*answer](gobreaker.Settings{
-			Name:         cfg.Name,
-			MaxRequests:  1,
-			Timeout:      breakerPause,
-			ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= breakerFailures },
-			IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, errLimited) },
-			IsExcluded:   func(err error) bool { return errors.Is(err, errLeft) },
+			Name:        cfg.Name,
+			MaxRequests: 1,
+			Timeout:     breakerPause,
+			ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= breakerFailures },
+			IsExcluded:  func(err error) bool { return errors.Is(err, errLeft) },
 			OnStateChange: func(name string, from, to gobreaker.State) {
 				cfg.Log.Warn("provider's breaker", slog.String("provider", name),
 					slog.String("from", from.String()), slog.String("to", to.String()))
@@ -92,8 +91,7 @@ type request struct {
 	fault         any // filled from any other answer, so far as that is one
 }
 
-// answer is what came back, if that was neither a redirect nor a 5xx nor a
-// refusal of too many calls.
+// answer is what came back, if that was neither a redirect nor a 5xx.
 type answer struct {
 	status int
 	header http.Header
@@ -102,8 +100,8 @@ type answer struct {
 func (a *answer) ok() bool { return a.status/100 == 2 }
 
 // do makes the call, at most twice: again only if nobody answered the
-// connection, or with a 5xx. Its errors all mean that the provider is down; a
-// 4xx is an answer and no error, for it can be the token's fault.
+// connection, or with a 5xx. Its errors all mean that the provider is down, and
+// count for the breaker; a 4xx is an answer, as it can be the token's fault.
 func (c *caller) do(ctx context.Context, q request) (*answer, error) {
 	ans, err := c.breaker.Execute(func() (*answer, error) {
 		ans, err := c.attempt(ctx, q)
@@ -142,8 +140,6 @@ func (c *caller) attempt(ctx context.Context, q request) (*answer, error) {
 		return nil, errTooLong
 	case res.StatusCode >= 500:
 		return nil, &failure{words: fmt.Sprintf("answered %d", res.StatusCode), again: true}
-	case res.StatusCode == http.StatusTooManyRequests:
-		return nil, errLimited
 	case res.StatusCode < 200 || res.StatusCode/100 == 3:
 		return nil, errRedirect
 	}

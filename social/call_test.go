@@ -69,10 +69,10 @@ func TestTheBreakerHoldsCallsBack(t *testing.T) {
 		for range 5 {
 			fails(2) // one of them a second attempt
 		}
+		fails(0)
 		if h := p.Health(); h.State != social.StateOpen || h.LastError != "tokeninfo: answered 503" {
 			t.Errorf("health %+v", h)
 		}
-		fails(0)
 		time.Sleep(30*time.Second + 1)
 		if h := p.Health(); h.State != social.StateFailing {
 			t.Errorf("health %+v", h)
@@ -143,7 +143,7 @@ func TestNobodyWaitsForLong(t *testing.T) {
 // and the others get them nonetheless.
 func TestWhoWaitsForKeysMayLeave(t *testing.T) {
 	c := newClock()
-	g, base := newGoogle(t, c)
+	g, base := stillGoogle(t)
 	asked, answer := make(chan struct{}), make(chan struct{})
 	slow := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(asked)
@@ -170,7 +170,7 @@ func TestWhoWaitsForKeysMayLeave(t *testing.T) {
 func TestOneRetry(t *testing.T) {
 	t.Run("after a 5xx", func(t *testing.T) {
 		c := newClock()
-		g, base := newGoogle(t, c)
+		g, base := stillGoogle(t)
 		var calls atomic.Int64
 		flaky := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if calls.Add(1) == 1 {
@@ -184,7 +184,7 @@ func TestOneRetry(t *testing.T) {
 	})
 	t.Run("after a connection refused", func(t *testing.T) {
 		c := newClock()
-		g, base := newGoogle(t, c)
+		g, base := stillGoogle(t)
 		var dials atomic.Int64
 		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 			if dials.Add(1) == 1 {

@@ -50,7 +50,7 @@ func TestNewRefuses(t *testing.T) {
 		{"issuer of google", google(func(c *social.Config) { c.Issuer = "https://evil.example" }), "issuer: "},
 		{"oidc without issuer", oidc(func(c *social.Config) { c.Issuer = "" }), "issuer: "},
 		{"oidc over http", oidc(func(c *social.Config) { c.Issuer = "http://corp.example" }), "issuer: it must begin with https://"},
-		{"issuer with a query", oidc(func(c *social.Config) { c.Issuer += "?x=1" }), "issuer: "},
+		{"issuer with a query", oidc(func(c *social.Config) { c.Issuer += "?x=1" }), "issuer, graph_url: "},
 		{"issuer with a fragment", oidc(func(c *social.Config) { c.Issuer += "#x" }), "issuer: "},
 		{"oidc access tokens without secret", oidc(func(c *social.Config) { c.AccessTokens, c.ClientID = true, "us" }), "access_tokens: "},
 		{"loopback in production", google(func(c *social.Config) { c.JWKSURI = "http://127.0.0.1:9100/certs" }), "jwks_uri: "},
@@ -58,6 +58,7 @@ func TestNewRefuses(t *testing.T) {
 		{"allowed, and not loopback", google(func(c *social.Config) { c.TokenInfoURL, c.AllowLoopback = "http://10.0.0.1/", true }), "tokeninfo_url: "},
 		{"user in an address", google(func(c *social.Config) { c.UserInfoURL = "https://a:b@google.example" }), "userinfo_url: "},
 		{"half an address", facebook(func(c *social.Config) { c.GraphURL = "https:graph" }), "graph_url: "},
+		{"graph with a query", facebook(func(c *social.Config) { c.GraphURL = "https://graph.example?x" }), "issuer, graph_url: "},
 		{"no address", oidc(func(c *social.Config) { c.IntrospectURL = "%zz" }), "introspection_url: "},
 		{"sign_up", google(func(c *social.Config) { c.Policy.SignUp = "never" }), "sign_up: "},
 		{"negative age", google(func(c *social.Config) { c.MaxAge = -time.Minute }), "max_age: "},
@@ -87,7 +88,7 @@ func TestNewRefuses(t *testing.T) {
 // TestWhatIsConfiguredStaysSo: a provider has its own copy of each list.
 func TestWhatIsConfiguredStaysSo(t *testing.T) {
 	c := newClock()
-	g, base := newGoogle(t, c)
+	g, base := stillGoogle(t)
 	cfg := googleAt(base, c, nil)
 	p := provider(t, cfg)
 	cfg.Audiences[0], cfg.Presenters[0] = "evil", "evil"

@@ -22,7 +22,7 @@ import (
 
 func TestFacebookTokensBecomeAnIdentity(t *testing.T) {
 	c := newClock()
-	f, base := newFacebook(t, c)
+	f, base := stillFacebook(t)
 	p := provider(t, facebookAt(base, c, nil))
 	made := f.Mint(socialtest.TokenOptions{Sub: "1509", Email: "grace.hopper@corp.example"})
 	for _, tok := range []social.Token{accessToken(made.AccessToken), idToken(made.IDToken)} {
@@ -48,7 +48,7 @@ func TestFacebookTokensBecomeAnIdentity(t *testing.T) {
 
 func TestFacebookAddressesAreTrustedOnDemand(t *testing.T) {
 	c := newClock()
-	f, base := newFacebook(t, c)
+	f, base := stillFacebook(t)
 	p := provider(t, facebookAt(base, c, func(cfg *social.Config) { cfg.TrustEmail = true }))
 	id := verified(t, p, accessToken(f.Mint(socialtest.TokenOptions{Email: "a@gmail.com"}).AccessToken))
 	if !id.EmailVerified || id.Authoritative {
@@ -62,7 +62,7 @@ func TestFacebookAddressesAreTrustedOnDemand(t *testing.T) {
 
 func TestFacebookAccessTokenIsRefused(t *testing.T) {
 	c := newClock()
-	f, base := newFacebook(t, c)
+	f, base := stillFacebook(t)
 	p := provider(t, facebookAt(base, c, nil))
 	dead := func(subcode int) socialtest.TokenOptions { return socialtest.TokenOptions{Subcode: subcode} }
 	debug := func(name string, value any) socialtest.TokenOptions {
@@ -134,6 +134,7 @@ func TestGraphErrorsAreToldByCode(t *testing.T) {
 		{`"code":200`, 400, refused, lacks, refused, lacks},
 		{`"code":99999`, 400, down, cannot, down, cannot},
 		{`"code":0`, 400, down, cannot, down, cannot},
+		{`"code":368`, 429, down, cannot, down, cannot},
 	} {
 		t.Run(tt.code, func(t *testing.T) {
 			for _, at := range []struct{ path, reason, say string }{
@@ -189,7 +190,7 @@ func TestEveryGraphCallIsProven(t *testing.T) {
 // TestWrongAppSecretIsOurs is what users meet while an operator has mistyped it.
 func TestWrongAppSecretIsOurs(t *testing.T) {
 	c := newClock()
-	f, base := newFacebook(t, c)
+	f, base := stillFacebook(t)
 	tok := accessToken(f.Mint(socialtest.TokenOptions{}).AccessToken)
 	for name, change := range map[string]func(*social.Config){
 		"secret": func(cfg *social.Config) { cfg.ClientSecret = "mistyped" },
@@ -207,11 +208,10 @@ func TestWrongAppSecretIsOurs(t *testing.T) {
 
 func TestCheckSaysWhatIsWrong(t *testing.T) {
 	c := newClock()
-	f, facebookURL := newFacebook(t, c)
-	_, googleURL := newGoogle(t, c)
+	_, facebookURL := stillFacebook(t)
+	_, googleURL := stillGoogle(t)
 	dead := httptest.NewServer(nil)
 	dead.Close()
-	_ = f
 	for _, tt := range []struct {
 		name string
 		cfg  social.Config

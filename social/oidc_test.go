@@ -176,6 +176,7 @@ func TestGivenAddressesNeedNoDiscovery(t *testing.T) {
 	}))
 	verified(t, p, idToken(i.token(t, nil)))
 	verified(t, p, accessToken("opaque"))
+	verified(t, p, accessToken(i.token(t, nil))) // as RFC 9068 has them
 	if n := i.asked("/.well-known/openid-configuration"); n != 0 {
 		t.Errorf("discovery was asked %d times", n)
 	}
@@ -210,6 +211,7 @@ func TestIntrospectionDecidesOnAccessTokens(t *testing.T) {
 		{"userinfo of nobody", 200, 200, `{"active":true,"client_id":"us","sub":"s-1"}`, `{}`, down, cannot},
 		{"our secret is wrong", 401, 200, `{"error":"invalid_client"}`, `{"sub":"s-1"}`, "", wrong},
 		{"no such address", 404, 200, ``, `{"sub":"s-1"}`, down, cannot},
+		{"null", 200, 200, `null`, `{"sub":"s-1"}`, down, cannot},
 		{"HTML", 200, 200, `<p>hello`, `{"sub":"s-1"}`, down, cannot},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -20,7 +20,7 @@ func signedRequest(secret, payload string) string {
 
 func TestSignedRequest(t *testing.T) {
 	c := newClock()
-	f, base := newFacebook(t, c)
+	f, base := stillFacebook(t)
 	p := provider(t, facebookAt(base, c, nil))
 	encode := base64.RawURLEncoding.EncodeToString
 	const good = `{"algorithm":"HMAC-SHA256","issued_at":1777888800,"user_id":"2184"}` // start

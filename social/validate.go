@@ -110,8 +110,8 @@ func (c *Config) validateAddresses() error {
 			return fmt.Errorf("%s: %w", a.key, err)
 		}
 	}
-	if strings.Contains(c.Issuer, "?") { // OIDC Discovery §3
-		return errors.New("issuer: it may not have a query")
+	if strings.Contains(c.Issuer, "?") || strings.Contains(c.GraphURL, "?") { // OIDC Discovery §3; paths are added to both
+		return errors.New("issuer, graph_url: they may not have a query")
 	}
 	return nil
 }

@@ -53,10 +53,14 @@ func serve(t *testing.T, h http.Handler) string {
 	return s.URL
 }
 
-// provider is social.New for a test.
+// provider is social.New for a test, with more patience than there is need for:
+// a busy machine is no fault. A client of the test's own has the default.
 func provider(t *testing.T, cfg social.Config) social.Provider {
 	t.Helper()
 	cfg.AllowLoopback = true
+	if cfg.HTTPClient == nil && cfg.CallTimeout == 0 {
+		cfg.ConnectTimeout, cfg.CallTimeout, cfg.TotalTimeout = 20*time.Second, 20*time.Second, 40*time.Second
+	}
 	cfg.Log = slog.New(slog.DiscardHandler)
 	p, err := social.New(cfg)
 	if err != nil {
@@ -84,6 +88,28 @@ func newGoogle(t *testing.T, c *clock) (*socialtest.Google, string) {
 	g := socialtest.NewGoogle(socialtest.GoogleConfig{ClientIDs: []string{webID}, Now: c.now})
 	return g, serve(t, g)
 }
+
+// stillGoogle and stillFacebook are for tests that neither count requests nor
+// make the provider fail nor move its time: all share one, since keys take a while.
+func stillGoogle(t *testing.T) (*socialtest.Google, string) {
+	t.Helper()
+	g := oneGoogle()
+	return g, serve(t, g)
+}
+
+func stillFacebook(t *testing.T) (*socialtest.Facebook, string) {
+	t.Helper()
+	f := oneFacebook()
+	return f, serve(t, f)
+}
+
+var oneGoogle = sync.OnceValue(func() *socialtest.Google {
+	return socialtest.NewGoogle(socialtest.GoogleConfig{ClientIDs: []string{webID}, Now: newClock().now})
+})
+
+var oneFacebook = sync.OnceValue(func() *socialtest.Facebook {
+	return socialtest.NewFacebook(socialtest.FacebookConfig{AppID: appID, AppSecret: appSecret, Now: newClock().now})
+})
 
 func facebookAt(base string, c *clock, change func(*social.Config)) social.Config {
 	cfg := social.Config{
