@@ -11,8 +11,8 @@ import (
 	"gatehouse/store"
 )
 
-// maxActors bounds the chain of act claims, in bytes.
-const maxActors = 2000
+// maxActors bounds the chain of act claims, and may_act, in bytes.
+const maxActors = 1000
 
 // actor is the act claim (RFC 8693 §4.1): who acts, and who acted before.
 type actor struct {

@@ -1,0 +1,230 @@
+package authz
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gatehouse/social/socialtest"
+)
+
+// call sends a request with a Bearer token.
+func (w *world) call(method, path, token, kind, body string) answer {
+	w.t.Helper()
+	req, err := http.NewRequest(method, w.http.URL+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	return w.send(req)
+}
+
+func (w *world) linkWith(token, idToken string) answer {
+	w.t.Helper()
+	return w.call("POST", "/account/identities", token, "application/x-www-form-urlencoded",
+		url.Values{"subject_token": {idToken}, "subject_token_type": {typeIDToken}}.Encode())
+}
+
+func TestLinkAndUnlink(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		token := w.login("web").str("access_token")
+		idToken := w.google(socialtest.TokenOptions{Sub: "1", Email: "elsewhere@example.com"}).IDToken
+		linked := w.linkWith(token, idToken)
+		if linked.code != 201 || linked.str("provider") != "google" || linked.str("email") != "elsewhere@example.com" || linked.body["email_verified"] != true {
+			t.Fatalf("%d %s", linked.code, linked.text)
+		}
+		if again := w.linkWith(token, idToken); again.code != 200 || again.str("id") != linked.str("id") {
+			t.Errorf("once more: %d %s", again.code, again.text)
+		}
+		if a := w.exchange("spa", idToken, typeIDToken, ""); a.str("reason") != "replayed" {
+			t.Errorf("the token that linked signs in elsewhere: %d %s", a.code, a.text)
+		}
+		signedIn := w.googleSignIn("1", "elsewhere@example.com", true, "")
+		if w.introspect(signedIn.str("access_token")).str("sub") != w.account.ID {
+			t.Errorf("sign-in with it: %d %s", signedIn.code, signedIn.text)
+		}
+		fb := w.facebook(socialtest.TokenOptions{Sub: "2", NoEmail: true})
+		body := `{"subject_token":"` + fb.AccessToken + `","subject_token_type":"` + typeAccessToken + `","subject_issuer":"facebook"}`
+		if a := w.call("POST", "/account/identities", token, "application/json", body); a.code != 201 || a.body["email"] != nil {
+			t.Errorf("by JSON: %d %s", a.code, a.text)
+		}
+		list := w.call("GET", "/account/identities", token, "", "")
+		if items, _ := list.body["items"].([]any); list.code != 200 || len(items) != 2 || list.body["next_cursor"] != nil {
+			t.Errorf("%d %s", list.code, list.text)
+		}
+		if a := w.call("DELETE", "/account/identities/"+linked.str("id"), token, "", ""); a.code != 204 {
+			t.Errorf("unlink: %d %s", a.code, a.text)
+		}
+		if w.active(signedIn.str("access_token")) || !w.active(token) {
+			t.Error("the sign-in by the identity should have ended, and no other")
+		}
+		if a := w.call("DELETE", "/account/identities/"+linked.str("id"), token, "", ""); a.code != 404 {
+			t.Errorf("unlink again: %d %s", a.code, a.text)
+		}
+		if a := w.call("DELETE", "/account/identities/x", token, "", ""); a.code != 404 {
+			t.Errorf("unlink what is none: %d %s", a.code, a.text)
+		}
+	})
+}
+
+func TestLinkIsRefused(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		token := w.login("web").str("access_token")
+		w.googleSignIn("taken", "taken@example.com", true, "")
+		narrow := w.passwordToken("web", "scope=more").str("access_token")
+		readOnly := w.passwordToken("web", "scope=read").str("access_token")
+		elsewhere := w.passwordToken("web", "audience=https://other.example.com").str("access_token")
+		delegated := w.exchange("web", token, typeAccessToken, "").str("access_token")
+		client := w.token("web", url.Values{"grant_type": {"client_credentials"}}).str("access_token")
+		mint := func() string { return w.google(socialtest.TokenOptions{Sub: "new"}).IDToken }
+		form := "application/x-www-form-urlencoded"
+		good := func() string {
+			return url.Values{"subject_token": {mint()}, "subject_token_type": {typeIDToken}}.Encode()
+		}
+		for _, tt := range []struct {
+			name, method, path, token, kind, body string
+			code                                  int
+			err, challenge                        string
+		}{
+			{"no token", "POST", "", "", form, good(), 401, "invalid_request", `Bearer realm="gatehouse"`},
+			{"refresh token", "POST", "", w.login("web").str("refresh_token"), form, good(), 401, "invalid_token", `error="invalid_token"`},
+			{"forged", "POST", "", "gth_at_x", form, good(), 401, "invalid_token", `error="invalid_token"`},
+			{"for another API", "POST", "", elsewhere, form, good(), 401, "invalid_token", `error="invalid_token"`},
+			{"of a client", "POST", "", client, form, good(), 403, "insufficient_scope", `error="insufficient_scope"`},
+			{"delegated", "POST", "", delegated, form, good(), 403, "insufficient_scope", `error="insufficient_scope"`},
+			{"read only", "POST", "", readOnly, form, good(), 403, "insufficient_scope", `error="insufficient_scope"`},
+			{"list without read", "GET", "", narrow, "", "", 403, "insufficient_scope", `error="insufficient_scope"`},
+			{"unlink read only", "DELETE", "/01a20be8-839b-7b46-ab0c-69c2c46c41cb", readOnly, "", "", 403, "insufficient_scope", ""},
+			{"linked to another account", "POST", "", token, form, url.Values{"subject_token": {w.google(socialtest.TokenOptions{Sub: "taken"}).IDToken}, "subject_token_type": {typeIDToken}}.Encode(), 409, "invalid_request", ""},
+			{"own token", "POST", "", token, form, url.Values{"subject_token": {token}, "subject_token_type": {typeAccessToken}}.Encode(), 400, "invalid_request", ""},
+			{"another app's", "POST", "", token, form, url.Values{"subject_token": {w.google(socialtest.TokenOptions{Aud: "x"}).IDToken}, "subject_token_type": {typeIDToken}}.Encode(), 400, "invalid_request", ""},
+			{"JSON array", "POST", "", token, "application/json", `["x"]`, 400, "invalid_request", ""},
+			{"JSON number", "POST", "", token, "application/json", `{"subject_token":1}`, 400, "invalid_request", ""},
+			{"duplicate member", "POST", "", token, "application/json", `{"subject_token":"a","subject_token":"b"}`, 400, "invalid_request", ""},
+			{"text", "POST", "", token, "text/plain", good(), 400, "invalid_request", ""},
+			{"method", "PUT", "", token, form, good(), 405, "invalid_request", ""},
+		} {
+			a := w.call(tt.method, "/account/identities"+tt.path, tt.token, tt.kind, tt.body)
+			if a.code != tt.code || a.str("error") != tt.err || !strings.Contains(a.header.Get("WWW-Authenticate"), tt.challenge) {
+				t.Errorf("%s: %d %s %q", tt.name, a.code, a.text, a.header.Get("WWW-Authenticate"))
+			}
+		}
+		w.clock.move(6 * time.Minute)
+		a := w.call("POST", "/account/identities", token, form, good())
+		if a.code != 401 || a.str("error") != "insufficient_user_authentication" || a.str("reason") != "interaction_required" ||
+			!strings.Contains(a.header.Get("WWW-Authenticate"), `max_age="300"`) {
+			t.Errorf("six minutes after the sign-in: %d %s", a.code, a.text)
+		}
+		if n := w.count(`SELECT count(*) FROM identities`); n != 1 {
+			t.Errorf("%d identities", n)
+		}
+	})
+}
+
+func TestTheLastWayInStays(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		bare := w.googleSignIn("1", "bare@example.com", false, "")
+		token := bare.str("access_token")
+		if a := w.linkWith(token, w.google(socialtest.TokenOptions{Sub: "2"}).IDToken); a.code != 201 {
+			t.Fatalf("%d %s", a.code, a.text)
+		}
+		items, _ := w.call("GET", "/account/identities", token, "", "").body["items"].([]any)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		codes := map[int]int{}
+		for range 6 { // both at once, again and again
+			for _, item := range items {
+				id := item.(map[string]any)["id"].(string)
+				wg.Go(func() {
+					a := w.call("DELETE", "/account/identities/"+id, token, "", "")
+					mu.Lock()
+					defer mu.Unlock()
+					codes[a.code]++
+				})
+			}
+		}
+		wg.Wait()
+		if codes[204] != 1 || codes[409] == 0 || codes[500]+codes[503] > 0 {
+			t.Errorf("%v", codes)
+		}
+		if n := w.count(`SELECT count(*) FROM identities`); n != 1 {
+			t.Errorf("%d identities are left", n)
+		}
+	})
+}
+
+func TestDeauthorizeEndsSignInsByThatIdentity(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		fay := socialtest.TokenOptions{Sub: "1509", NoEmail: true}
+		first := w.exchange("web", w.facebook(fay).AccessToken, typeAccessToken, "subject_issuer=facebook")
+		identity, err := w.store.Identities(ctx, w.introspect(first.str("access_token")).str("sub"))
+		if err != nil || len(identity) != 1 {
+			t.Fatal(identity, err)
+		}
+		post := func(path, request string) answer {
+			return w.call("POST", path, "", "application/x-www-form-urlencoded", url.Values{"signed_request": {request}}.Encode())
+		}
+		good := standIns.facebook.SignedRequest(*identity[0].Subject)
+		for name, a := range map[string]answer{
+			"forged":            post("/providers/facebook/deauthorize", "x"+good),
+			"without signature": post("/providers/facebook/deauthorize", strings.SplitN(good, ".", 2)[1]),
+			"missing":           post("/providers/facebook/deauthorize", ""),
+			"google":            post("/providers/google/deauthorize", good),
+			"unknown provider":  post("/providers/nobody/deauthorize", good),
+		} {
+			if a.code/100 != 4 {
+				t.Errorf("%s: %d %s", name, a.code, a.text)
+			}
+		}
+		if !w.active(first.str("access_token")) {
+			t.Fatal("a forged request ended the sign-in")
+		}
+		if a := post("/providers/facebook/deauthorize", good); a.code != 200 {
+			t.Errorf("%d %s", a.code, a.text)
+		}
+		if w.active(first.str("access_token")) {
+			t.Error("the sign-in lives on")
+		}
+		if a := post("/providers/facebook/deauthorize", standIns.facebook.SignedRequest("999")); a.code != 200 {
+			t.Errorf("somebody unknown: %d %s", a.code, a.text)
+		}
+		if a := w.exchange("web", w.facebook(fay).AccessToken, typeAccessToken, "subject_issuer=facebook"); a.code != 200 {
+			t.Errorf("signing in again: %d %s", a.code, a.text)
+		}
+		if n := w.count(`SELECT count(*) FROM audit WHERE action = 'identity.end'`); n != 1 {
+			t.Errorf("%d audit rows", n)
+		}
+	})
+}
+
+// A thousand clients of one provider: what it costs is counted, not timed.
+func TestExchangeStatements(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		if !strings.HasSuffix(t.Name(), "postgres") {
+			return // there the statements are counted
+		}
+		w.googleSignIn("1", "a@gmail.com", true, "")
+		idToken := w.google(socialtest.TokenOptions{Sub: "1", Email: "a@gmail.com"}).IDToken
+		own := w.login("web").str("access_token")
+		if _, err := w.store.Client(context.Background(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		w.queries.take()
+		if a := w.exchange("web", idToken, typeIDToken, ""); a.code != 200 || w.queries.take() != 2 {
+			t.Errorf("an ID token of somebody known: %d %s", a.code, a.text)
+		}
+		if a := w.exchange("web", own, typeAccessToken, ""); a.code != 200 || w.queries.take() != 2 {
+			t.Errorf("an own token: %d %s", a.code, a.text)
+		}
+	})
+}
