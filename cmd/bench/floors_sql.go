@@ -16,7 +16,7 @@ var errNothing = errors.New("the statement found no row")
 // Statements of package store, letter by letter but for blanks: the test
 // compares them with what the server sends.
 const (
-	selectActive = `SELECT g.id, g.client_id, g.subject, g.account_id IS NOT NULL, g.username, t.scope, t.audience, g.actor, t.cnf,
+	selectActive = `SELECT g.id, g.client_id, g.subject, g.account_id IS NOT NULL, g.username, t.scope, t.audience, g.actor, g.claims, t.cnf,
 			g.auth_time, t.issued_at, t.expires_at
 		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id
 		 WHERE t.signature = $1 AND t.revoked_at IS NULL AND t.expires_at > $2
