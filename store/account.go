@@ -4,14 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/mail"
-	"regexp"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 )
 
@@ -48,20 +43,6 @@ type Account struct {
 	LastLoginAt  *time.Time
 	Returned     bool // signed in again after the first time
 	CreatedAt    time.Time
-}
-
-// FieldError is a value that cannot be stored, and what to do about it.
-type FieldError struct {
-	Field   string // the JSON name, e.g. "email"
-	Message string
-}
-
-func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
-
-// EmailKey is the form by which an address is unique and found: trimmed,
-// lower case, NFC.
-func EmailKey(email string) string {
-	return norm.NFC.String(strings.ToLower(norm.NFC.String(strings.TrimSpace(email))))
 }
 
 // NewAccount is what CreateUser and CreateSuperuser take.
@@ -137,59 +118,6 @@ func (s *Store) createAccount(ctx context.Context, n NewAccount, staff, superuse
 		return nil, err
 	}
 	return a, nil
-}
-
-// checkEmail accepts one bare addr-spec (RFC 5322 §3.4.1) of at most MaxEmail
-// characters.
-func checkEmail(email string) error {
-	if email == "" {
-		return &FieldError{"email", "Please provide an email address"}
-	}
-	if utf8.RuneCountInString(email) > MaxEmail {
-		return &FieldError{"email", fmt.Sprintf("An email address has at most %d characters", MaxEmail)}
-	}
-	addr, err := mail.ParseAddress(email)
-	_, domain, _ := strings.Cut(email, "@")
-	if err != nil || addr.Address != email || hasControl(email) || strings.ContainsFunc(email, notInEmail) || !domainName.MatchString(domain) {
-		return &FieldError{"email", "Enter a valid email address"}
-	}
-	return nil
-}
-
-// domainName is what stands behind the @, in any script (RFC 6531 §3.3).
-var domainName = regexp.MustCompile(`^[\p{L}\p{M}\p{N}-]+(\.[\p{L}\p{M}\p{N}-]+)*$`)
-
-func notInEmail(r rune) bool { return r == '"' || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
-
-// checkNames trims and checks the three names; the last may be empty.
-func checkNames(username, first, last *string) error {
-	for _, f := range []struct {
-		field, empty string
-		value        *string
-	}{
-		{"username", "Please provide a username", username},
-		{"first_name", "Please provide a first name", first},
-		{"last_name", "", last},
-	} {
-		*f.value = strings.TrimSpace(*f.value)
-		switch {
-		case *f.value == "" && f.empty != "":
-			return &FieldError{f.field, f.empty}
-		case utf8.RuneCountInString(*f.value) > MaxName:
-			return &FieldError{f.field, fmt.Sprintf("A name has at most %d characters", MaxName)}
-		case !utf8.ValidString(*f.value) || hasControl(*f.value):
-			return &FieldError{f.field, "A name has no control characters"}
-		}
-	}
-	return nil
-}
-
-// hasControl tells whether text has characters that change how the text around
-// them is shown, or that nobody sees.
-func hasControl(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool {
-		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u200b' || r == '\ufeff'
-	})
 }
 
 // Account returns one account, or ErrNotFound.

@@ -6,9 +6,11 @@
 // package of ours.
 //
 //	store.go          Open, the two databases behind one Store, errors
+//	conn.go           statements and transactions that read alike on both
 //	migrate.go        the schema's versions, up and down
 //	work.go           the unit of work: the writes of one request as one statement
 //	account.go        accounts: sign-up, lookups, the rules of auth_epoch
+//	account_rules.go  what an address and a name must be
 //	login.go          one password attempt: its limits and its account, in one statement
 //	hasher.go         password hashing with bounded memory and a bounded queue
 //	hash_forms.go     password hashes made by others (Django, bcrypt)
@@ -18,6 +20,8 @@
 //	grant.go          grants (one per login) and how they end; fosite's session
 //	access_token.go   access tokens; Introspection, the hottest read
 //	refresh_token.go  refresh tokens and their idempotent rotation
+//	identity.go       people at social providers, and the accounts they sign in to
+//	replay.go         others' tokens that may be used once
 //	limit.go          sliding windows that all replicas share
 //	audit.go          what was changed, by whom
 //	purge.go          removal of what has expired
