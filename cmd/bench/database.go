@@ -147,8 +147,8 @@ func (d *database) register(ctx context.Context) (string, error) {
 	}
 	scope := store.ParseWords(benchScope)
 	for _, c := range []store.Client{
-		{ID: webClient, GrantTypes: store.Words{store.GrantPassword, store.GrantRefreshToken}, FirstParty: true, RotateRefresh: true,
-			Scope: scope, DefaultScope: scope, Audience: store.Words{benchAudience}},
+		{ID: webClient, GrantTypes: store.Words{store.GrantPassword, store.GrantRefreshToken, store.GrantTokenExchange}, FirstParty: true,
+			RotateRefresh: true, Providers: store.Words{providerName}, Scope: scope, DefaultScope: scope, Audience: store.Words{benchAudience}},
 		{ID: serviceClient, GrantTypes: store.Words{store.GrantClientCredentials}, Scope: scope, DefaultScope: scope},
 		{ID: resourceClient, IntrospectAll: true},
 	} {

@@ -20,6 +20,7 @@
 //	floors.go      the floors as programs
 //	floors_sql.go  the SQL that they run
 //	database.go    a database with clients, accounts and tokens in it
+//	issuer.go      an OpenID provider whose ID tokens are exchanged
 //	tokens.go      tokens as authz makes them, by number
 //	measure.go     CPU time and memory from /proc, statements from PostgreSQL
 //	report.go      what is printed

@@ -85,6 +85,7 @@ type bench struct {
 	options
 	dir    string // temporary: the binary, SQLite files, configuration
 	binary string // gatehouse
+	issuer *issuer
 	report *report
 }
 
@@ -105,6 +106,10 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if b.binary, err = build(ctx, dir); err != nil {
 		return err
 	}
+	if b.issuer, err = newIssuer(); err != nil {
+		return err
+	}
+	defer b.issuer.close()
 	b.report.header(ctx, o)
 	for _, kind := range o.databases {
 		if len(b.rowsOn(kind))+len(b.extrasOn(kind)) == 0 {

@@ -36,6 +36,8 @@ var rows = []row{
 		floors: []string{"client-plain", "client-store"}, reach: 1.5, forms: clientCredentials},
 	{name: "refresh", path: "/oauth2/token", client: webClient,
 		floors: []string{"refresh-plain", "refresh-store"}, reach: 1.5, forms: refreshes},
+	{name: "exchange of an ID token", path: "/oauth2/token", client: webClient,
+		beside: "refresh", only: postgres, forms: idTokens},
 }
 
 func rowNamed(name string) *row {

@@ -98,6 +98,9 @@ func (d *database) startServer(ctx context.Context, level string) (*process, err
 	defer os.Remove(config.Name())
 	fmt.Fprintf(config, "issuer: http://%s\npublic:\n  addr: %[1]s\nadmin:\n  addr: %s\ndatabase:\n  url: %q\nlog:\n  level: %s\n",
 		addrs[0], addrs[1], d.url, level)
+	if i := d.bench.issuer; i != nil {
+		fmt.Fprintf(config, "providers:\n  %s:\n    kind: oidc\n    issuer: %s\n    jwks_uri: %[2]s/keys\n    audiences: [%s]\n", providerName, i.url, providerAudience)
+	}
 	if err := config.Close(); err != nil {
 		return nil, err
 	}
