@@ -16,7 +16,9 @@
 //	problem.go    every error's way to the wire and to the log
 //	accounts.go   POST /accounts, GET /accounts
 //	me.go         /accounts/me and /accounts/me/password
+//	identities.go /accounts/me/identities, which the authorization server keeps
 //	signin.go     the new user's first token, by the password grant
+//	forward.go    calls to the authorization server as the user, and its refusals as problems
 //	health.go     /livez, /readyz
 //
 // The invariant to keep: a handler acts for an account only by the principal

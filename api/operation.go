@@ -35,9 +35,10 @@ func (s *Server) humaConfig() huma.Config {
 }
 
 // handle adds one row of the route table. A handler returns plain errors; they
-// become problems here.
+// become problems here. It may answer with the statuses of also besides: a 2xx
+// in the same shape, problems beyond those that are usual for the method.
 func handle[I, O any](s *Server, method, path string, status int, a access, id, summary string,
-	h func(context.Context, *I) (*O, error)) {
+	h func(context.Context, *I) (*O, error), also ...int) {
 	op := huma.Operation{
 		OperationID:   id,
 		Method:        method,
@@ -68,6 +69,16 @@ func handle[I, O any](s *Server, method, path string, status int, a access, id, 
 		}
 		return out, nil
 	})
+	for _, other := range also {
+		like := http.StatusBadRequest // a problem
+		if other < 300 {
+			like = status
+		}
+		op.Responses[strconv.Itoa(other)] = &huma.Response{
+			Description: http.StatusText(other),
+			Content:     op.Responses[strconv.Itoa(like)].Content,
+		}
+	}
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // huma documents its own beside ours
 		delete(s.huma.OpenAPI().Components.Schemas.Map(), unused)
 	}

@@ -19,9 +19,9 @@ import (
 
 // Config says how a Server behaves.
 type Config struct {
-	// Issuer is the authorization server, asked at {Issuer}/oauth2/introspect
-	// and {Issuer}/oauth2/token; an address that only this machine can reach will
-	// do. https, or http on loopback. Required.
+	// Issuer is the authorization server, asked at {Issuer}/oauth2/introspect,
+	// {Issuer}/oauth2/token and {Issuer}/account/identities; an address that only
+	// this machine can reach will do. https, or http on loopback. Required.
 	Issuer string
 
 	// ClientID and ClientSecret are the API's own, for introspection; required.
@@ -50,15 +50,16 @@ type Config struct {
 
 // Server is the resource API. It is safe for concurrent use.
 type Server struct {
-	cfg     Config
-	store   *store.Store
-	checker *introspect.Checker
-	router  *mux.Router
-	huma    huma.API
-	signIns *signIns // nil: nobody is signed in
-	spec    []byte   // what /openapi.json answers
-	handler http.Handler
-	log     *slog.Logger
+	cfg      Config
+	store    *store.Store
+	checker  *introspect.Checker
+	router   *mux.Router
+	huma     huma.API
+	signIns  *signIns    // nil: nobody is signed in
+	outgoing http.Client // to the authorization server, as the user
+	spec     []byte      // what /openapi.json answers
+	handler  http.Handler
+	log      *slog.Logger
 }
 
 // New validates cfg and returns a server ready for use. It calls nobody.
@@ -75,7 +76,7 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	if (cfg.SignInClientID == "") != (cfg.SignInClientSecret == "") {
 		return nil, errors.New("api: SignInClientID and SignInClientSecret belong together")
 	}
-	s := &Server{cfg: cfg, store: st, log: cfg.Log, signIns: newSignIns(cfg)}
+	s := &Server{cfg: cfg, store: st, log: cfg.Log, signIns: newSignIns(cfg), outgoing: newOutgoing(cfg)}
 	var err error
 	s.checker, err = introspect.New(introspect.Config{
 		Endpoint:     cfg.Issuer + "/oauth2/introspect",
@@ -115,6 +116,9 @@ func (s *Server) routes() {
 	handle(s, "PATCH", "/accounts/me", 200, writer, "update-me", "Change my names", s.updateMe)
 	handle(s, "DELETE", "/accounts/me", 204, person, "delete-me", "Delete my account and end its sign-ins", s.deleteMe)
 	handle(s, "POST", "/accounts/me/password", 204, person, "change-my-password", "Change my password and end my other sign-ins", s.changePassword)
+	handle(s, "GET", "/accounts/me/identities", 200, reader, "list-my-identities", "List how I sign in besides my password", s.listIdentities, 429)
+	handle(s, "POST", "/accounts/me/identities", 201, person, "link-identity", "Sign in with this provider's account too", s.linkIdentity, 200)
+	handle(s, "DELETE", "/accounts/me/identities/{id}", 204, person, "unlink-identity", "Sign in with that no longer, and end its sign-ins", s.unlinkIdentity, 404, 409, 429)
 
 	s.router.HandleFunc("/openapi.json", s.openAPI).Methods("GET")
 	s.router.HandleFunc("/livez", s.livez).Methods("GET")

@@ -33,23 +33,14 @@ func newSignIns(cfg Config) *signIns {
 	if cfg.SignInClientID == "" {
 		return nil
 	}
-	i := &signIns{oauth: oauth2.Config{
+	return &signIns{oauth: oauth2.Config{
 		ClientID:     cfg.SignInClientID,
 		ClientSecret: cfg.SignInClientSecret,
 		Endpoint: oauth2.Endpoint{
 			TokenURL:  cfg.Issuer + "/oauth2/token",
 			AuthStyle: oauth2.AuthStyleInHeader, // client_secret_basic; else a refusal would be tried twice
 		},
-	}}
-	if cfg.HTTPClient != nil {
-		i.client = *cfg.HTTPClient
-	}
-	if i.client.Transport == nil {
-		i.client.Transport = http.DefaultTransport
-	}
-	// A redirect would carry the password elsewhere.
-	i.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return i
+	}, client: newOutgoing(cfg)}
 }
 
 // signIn signs a new user in, as from address. It returns either a token or a
@@ -90,19 +81,4 @@ func signInProblem(err error) *problem {
 	}
 	p.cause = cause
 	return p
-}
-
-// forwarding tells the authorization server whom the API acts for, so that its
-// limits count the user's address and not the API's.
-type forwarding struct {
-	next    http.RoundTripper
-	address string
-}
-
-func (f forwarding) RoundTrip(r *http.Request) (*http.Response, error) {
-	if f.address != "" {
-		r = r.Clone(r.Context())
-		r.Header.Set("X-Forwarded-For", f.address)
-	}
-	return f.next.RoundTrip(r)
 }

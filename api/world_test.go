@@ -34,14 +34,18 @@ type world struct {
 	account *store.Account
 }
 
-// fakeAS answers introspection from a table, and the token endpoint by token.
+// fakeAS answers introspection from a table, the token endpoint by token, and
+// /account/identities by identities.
 type fakeAS struct {
 	*httptest.Server
-	mu     sync.Mutex
-	tokens map[string]map[string]any
-	token  http.HandlerFunc
-	form   map[string][]string // of the last call of the token endpoint
-	header http.Header
+	mu         sync.Mutex
+	tokens     map[string]map[string]any
+	token      http.HandlerFunc
+	form       map[string][]string // of the last call of the token endpoint
+	header     http.Header         // of the last call of either
+	identities http.HandlerFunc
+	calls      []string // of /account/identities: method and URL
+	body       string   // of the last of them
 }
 
 func newFakeAS(t testing.TB) *fakeAS {
@@ -50,8 +54,12 @@ func newFakeAS(t testing.TB) *fakeAS {
 	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		switch r.URL.Path {
-		case "/oauth2/introspect":
+		switch path, _, _ := strings.Cut(r.URL.Path+"/", "identities/"); path {
+		case "/account/":
+			body, _ := io.ReadAll(r.Body)
+			a.calls, a.header, a.body = append(a.calls, r.Method+" "+r.URL.String()), r.Header, string(body)
+			a.identities(w, r)
+		case "/oauth2/introspect/":
 			if id, pass, _ := r.BasicAuth(); id != "resource" || pass != secret {
 				w.WriteHeader(http.StatusUnauthorized)
 				return
@@ -62,7 +70,7 @@ func newFakeAS(t testing.TB) *fakeAS {
 			}
 			w.Header().Set("Content-Type", "application/json")
 			json.NewEncoder(w).Encode(answer)
-		case "/oauth2/token":
+		case "/oauth2/token/":
 			r.ParseForm()
 			a.form, a.header = r.PostForm, r.Header
 			a.token(w, r)
@@ -80,6 +88,21 @@ func answering(status int, body string) http.HandlerFunc {
 		w.WriteHeader(status)
 		io.WriteString(w, body)
 	}
+}
+
+func (a *fakeAS) answerIdentities(h http.HandlerFunc) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.identities = h
+}
+
+// takeCalls returns how /account/identities was called since it was last asked.
+func (a *fakeAS) takeCalls() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	calls := a.calls
+	a.calls = nil
+	return calls
 }
 
 // issue makes a token known: an account's, for this API, with these changes.
