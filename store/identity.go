@@ -148,13 +148,21 @@ func (s *Store) retire(tx *gorm.DB, f *Federated, a *Account, successor string) 
 }
 
 // JoinIdentity lets an identity sign in to the proven account that has its
-// address, if it is still as it was read. Errors: ErrExists, ErrNotFound.
+// address, if it is still as it was read and no other person of that provider
+// does. Errors: ErrExists, ErrNotFound.
 func (s *Store) JoinIdentity(ctx context.Context, f Federated, a *Account) (*SignIn, error) {
 	known := &SignIn{newID(), f.Email, f.Verified, *a}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if err := s.lockAccount(tx, "id = ? AND auth_epoch = ? AND is_active AND email_state = ? AND email_key = ?",
 			a.ID, a.AuthEpoch, EmailProven, EmailKey(f.Email)); err != nil {
 			return err
+		}
+		var others int64
+		if err := tx.Model(&Identity{}).Where("account_id = ? AND provider = ?", a.ID, f.Provider).Count(&others).Error; err != nil {
+			return err
+		}
+		if others > 0 {
+			return ErrExists // it was nobody's when that was decided
 		}
 		if err := tx.Create(f.identity(known.IdentityID, a.ID, s.now())).Error; err != nil {
 			return err
