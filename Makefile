@@ -12,7 +12,8 @@ run: build ## start everything on this machine, with a demo client and user (ARG
 	@exec bin/gatehouse dev $(ARGS)
 
 test: ## run every test on SQLite and on a throw-away PostgreSQL, with the race detector
-	@.ci/install gcc postgresql
+	@.ci/install gcc postgresql npm
+	@.ci/npm cmd/gatehouse/testdata/npm
 	@.ci/with-postgres go test -race -timeout 20m ./...
 
 lint: ## check with gofmt, go vet and staticcheck
