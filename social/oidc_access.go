@@ -71,18 +71,24 @@ func (g *generic) introspect(ctx context.Context, text string) (*introspection, 
 		return nil, g.misconfigured(errors.New("access_tokens are on, and the provider has no introspection_endpoint"))
 	}
 	token := &introspection{}
+	var fault struct {
+		Error string `json:"error"` // RFC 6749 §5.2
+	}
 	ans, err := g.calls.do(ctx, request{
 		what:          "introspection",
 		url:           address,
 		form:          url.Values{"token": {text}, "token_type_hint": {"access_token"}},
 		authorization: basic(g.cfg.ClientID, g.cfg.ClientSecret),
 		into:          token,
+		fault:         &fault,
 	})
 	switch {
 	case err != nil:
 		return nil, err
 	case ans.ok():
 		return token, nil
+	case ans.status == http.StatusBadRequest && fault.Error == "unsupported_token_type": // RFC 7009 §2.2.1, which some borrow here
+		return nil, g.refused("is of a kind that it does not introspect", errors.New("introspection answered unsupported_token_type"))
 	case ans.status == http.StatusUnauthorized || ans.status == http.StatusForbidden || ans.status == http.StatusBadRequest:
 		// RFC 7662 §2.3: a bad token is answered 200, so this is about us.
 		return nil, g.misconfigured(fmt.Errorf("introspection answered %d to client_id with client_secret", ans.status))

@@ -299,6 +299,9 @@ func TestOIDCProviderSignsIn(t *testing.T) {
 				t.Errorf("%s: another account: %v", tt.name, got)
 			}
 		}
+		if known, err := r.store.Identities(context.Background(), account.ID); err != nil || len(known) != 1 || known[0].Email != "ada@example.com" {
+			t.Errorf("the identities are %+v, %v", known, err)
+		}
 		unproven, _ := u.signIn(t, "web", "unproven", allScopes)
 		if got := r.person("address not proven", idTokenType, unproven, ""); got["username"] != nil || got["sub"] == ada["sub"] {
 			t.Errorf("address not proven: %v", got)
@@ -326,6 +329,8 @@ func TestOIDCProviderIsNotBelievedBlindly(t *testing.T) {
 			{"wrong nonce", idTokenType, idToken, "nonce of ada", "provider_refused"},
 			{"signature changed", idTokenType, idToken[:len(idToken)-6] + "AAAAAA", "", "provider_refused"},
 			{"refresh token, which introspection calls active", accessTokenType, token.RefreshToken, "", "provider_refused"},
+			{"JWT, about which introspection answers 400", accessTokenType, idToken, "", "provider_refused"},
+			{"encrypted JWT, about which introspection answers 400", accessTokenType, "eyJhbGciOiJkaXIifQ.a.b.c.d", "", "provider_refused"},
 			{"token that it does not know", accessTokenType, "unknown", "", "provider_refused"},
 		} {
 			r.refuses(tt.name, tt.kind, tt.token, tt.nonce, 400, tt.reason)

@@ -189,5 +189,6 @@ func unlessZero(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
+	t = t.UTC().Truncate(time.Microsecond) // as all times of ours
 	return &t
 }
