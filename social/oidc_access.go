@@ -8,16 +8,18 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // introspection is the answer about a token (RFC 7662 §2.2).
 type introspection struct {
-	Active   bool        `json:"active"`
-	ClientID string      `json:"client_id"`
-	Audience audience    `json:"aud"`
-	Issuer   string      `json:"iss"`
-	Subject  string      `json:"sub"`
-	Expiry   numericDate `json:"exp"`
+	TokenType string      `json:"token_type"` // some name a refresh token so
+	Active    bool        `json:"active"`
+	ClientID  string      `json:"client_id"`
+	Audience  audience    `json:"aud"`
+	Issuer    string      `json:"iss"`
+	Subject   string      `json:"sub"`
+	Expiry    numericDate `json:"exp"`
 }
 
 // accessToken lets the provider say whom the token was issued to, and only then
@@ -49,6 +51,9 @@ func (g *generic) accessToken(ctx context.Context, t Token) (*Identity, error) {
 func (g *generic) checkIntrospection(t Token, token *introspection) error {
 	if !token.Active {
 		return g.refused("is not valid or has expired; sign in again", errors.New("introspection says inactive"))
+	}
+	if strings.EqualFold(token.TokenType, "refresh_token") {
+		return g.unverifiable(errors.New("it is a refresh token"))
 	}
 	if token.Issuer != "" && token.Issuer != g.cfg.Issuer {
 		return g.unverifiable(fmt.Errorf("issuer %q", shown(token.Issuer)))
