@@ -127,3 +127,5 @@ require (
 )
 
 tool honnef.co/go/tools/cmd/staticcheck
+
+ignore ./deploy/demo/node_modules

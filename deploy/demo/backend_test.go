@@ -271,6 +271,13 @@ func (b *backend) with(change func()) {
 	change()
 }
 
+// signsIn says whether an access token is alive.
+func (b *backend) signsIn(token string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.access[token] != nil
+}
+
 // served returns the calls since the last time that it was asked.
 func (b *backend) served() []call {
 	b.mu.Lock()

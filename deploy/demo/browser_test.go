@@ -31,10 +31,9 @@ const patience = 30 * time.Second // for one step, on a busy machine
 
 // world is the demo with all that it talks to.
 type world struct {
-	backend  *backend
-	demo     string // its address
-	google   *socialtest.Google
-	facebook *socialtest.Facebook
+	backend    *backend
+	demo       string // its address
+	stopGoogle func()
 }
 
 func newWorld(t *testing.T) *world {
@@ -42,9 +41,9 @@ func newWorld(t *testing.T) *world {
 	if !Built() {
 		t.Fatal("this test program has no demo in it: run deploy/demo/build (it needs npm), then the test again")
 	}
-	w := &world{backend: newBackend(t), google: socialtest.NewGoogle(socialtest.GoogleConfig{ClientIDs: []string{"google-app"}}),
-		facebook: socialtest.NewFacebook(socialtest.FacebookConfig{AppID: "250"})}
-	google, facebook := httptest.NewServer(w.google), httptest.NewServer(w.facebook)
+	google := httptest.NewServer(socialtest.NewGoogle(socialtest.GoogleConfig{ClientIDs: []string{"google-app"}}))
+	facebook := httptest.NewServer(socialtest.NewFacebook(socialtest.FacebookConfig{AppID: "250"}))
+	w := &world{backend: newBackend(t), stopGoogle: google.Close}
 	t.Cleanup(google.Close)
 	t.Cleanup(facebook.Close)
 	demo := httptest.NewServer(Handler(Config{w.backend.URL, clientID, clientSecret,
@@ -324,7 +323,7 @@ func TestBrowser(t *testing.T) {
 		if got := paths(w.backend.served()); !slices.Equal(got, []string{"revoke-token/  204"}) {
 			t.Errorf("called %q", got)
 		}
-		if b.stored("access_token") != "" || b.stored("refresh_token") != "" || w.backend.access[token] != nil {
+		if b.stored("access_token") != "" || b.stored("refresh_token") != "" || w.backend.signsIn(token) {
 			t.Error("tokens are left")
 		}
 	})
@@ -408,7 +407,7 @@ func TestBrowser(t *testing.T) {
 		for _, one := range []*tab{b, other} {
 			one.until(`localStorage.getItem("access_token") !== null && document.body.innerText.includes("bo@example.com")`)
 		}
-		if a := w.backend.access[b.stored("access_token")]; a == nil || other.stored("refresh_token") != b.stored("refresh_token") {
+		if !w.backend.signsIn(b.stored("access_token")) || other.stored("refresh_token") != b.stored("refresh_token") {
 			t.Error("the tabs do not share a live pair")
 		}
 	})
@@ -423,13 +422,13 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	step("Google refuses, then signs in", func(t *testing.T) {
-		w.backend.googleApp = "another app"
+		w.backend.with(func() { w.backend.googleApp = "another app" })
 		b.press("Continue with Google")
 		b.fill("E-mail", "ada@gmail.com")
 		b.fill("Name", "Ada Lovelace")
 		b.press("Continue")
 		b.sees("The sign-in was refused there.")
-		w.backend.googleApp = "google-app"
+		w.backend.with(func() { w.backend.googleApp = "google-app" })
 		b.press("Continue")
 		b.at("Profile")
 		b.sees("ada@gmail.com")
@@ -456,9 +455,11 @@ func TestBrowser(t *testing.T) {
 		refresh := b.stored("refresh_token")
 		b.press("Log out everywhere")
 		b.at("Log in")
-		if w.backend.refresh[refresh] != nil {
-			t.Error("the session lives on")
-		}
+		w.backend.with(func() {
+			if w.backend.refresh[refresh] != nil {
+				t.Error("the session lives on")
+			}
+		})
 	})
 	step("nobody answers", func(t *testing.T) {
 		w.backend.with(func() { w.backend.down = true })
@@ -470,6 +471,13 @@ func TestBrowser(t *testing.T) {
 			t.Errorf("said %q", said)
 		}
 		w.backend.with(func() { w.backend.down = false })
+	})
+	step("Google does not answer", func(t *testing.T) {
+		w.stopGoogle()
+		b.press("Continue with Google")
+		b.press("Continue")
+		b.sees("Google does not answer.")
+		b.press("Cancel")
 	})
 	step("a session that has ended", func(t *testing.T) {
 		b.store("access_token", "a")
@@ -543,7 +551,7 @@ func TestLook(t *testing.T) {
 	for _, window := range []struct {
 		name          string
 		width, height int64
-	}{{"desk", 1280, 900}, {"phone", 360, 740}} {
+	}{{"desk", 1280, 900}, {"phone", 320, 640}} {
 		for _, scheme := range []string{"light", "dark"} {
 			look := func(name string) {
 				t.Helper()

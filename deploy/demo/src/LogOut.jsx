@@ -16,7 +16,10 @@ export default function LogOut() {
   useEffect(() => {
     if (!path) return
     const late = setTimeout(() => setStuck(true), 5000)
-    leave(path).then((done) => done && navigate('/login/', { replace: true }), () => setStuck(true))
+    leave(path).then(
+      (done) => { if (done) navigate('/login/', { replace: true }) },
+      (error) => { if (!error.response) setStuck(true) },
+    )
     return () => clearTimeout(late)
   }, [path, navigate])
 

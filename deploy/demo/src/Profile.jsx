@@ -16,7 +16,7 @@ export default function Profile() {
     window.location.reload()
   }
   return (
-    <section className="narrow card">
+    <section className="narrow wide card">
       <Title>Profile</Title>
       {user
         ? (
@@ -32,7 +32,7 @@ export default function Profile() {
               <div><dt>First name</dt><dd>{user.first_name || '–'}</dd></div>
               <div><dt>Username</dt><dd>{user.username || '–'}</dd></div>
               <div><dt>E-mail</dt><dd>{user.email || '–'}</dd></div>
-              <div><dt>Access token</dt><dd><code>{token?.slice(0, 12)}…</code></dd></div>
+              <div><dt>Access token</dt><dd><code>{token?.slice(0, 16)}…</code></dd></div>
             </dl>
             <h2>This session</h2>
             <div className="choice">

@@ -32,6 +32,7 @@ function SocialButton({ provider: { name, label, backend, Logo } }) {
     ['email', 'name'],
     async (person) => {
       const token = await accessToken(name, person)
+      if (!token) return { status: 502, data: { detail: `${label} does not answer.` } }
       return api.post('convert-token/', { grant_type: 'convert_token', backend, token, ...client() }, answered)
     },
     (pair) => {
@@ -70,8 +71,7 @@ async function accessToken(provider, { email, name }) {
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ email, name, aud: config[provider].client_id }),
   })
-  if (!answer.ok) throw new Error(`${provider}: ${answer.status}`)
-  return (await answer.json()).access_token
+  return answer.ok ? (await answer.json()).access_token : null
 }
 
 function GoogleLogo() {

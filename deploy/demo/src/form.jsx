@@ -26,7 +26,8 @@ export function useForm(names, send, done) {
       // A 401 leaves nothing here: the interceptor is about to load a page.
       if (answer && answer.status < 300) return done(answer.data)
       if (answer) found = problems(answer, names)
-    } catch {
+    } catch (error) {
+      if (error.response) return
       found = { fields: {}, form: 'The server cannot be reached.' }
     } finally {
       setBusy(false)

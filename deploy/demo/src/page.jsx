@@ -30,7 +30,7 @@ export function useGet(path) {
         clearTimeout(late)
         say({ data: answer.data, stuck: false })
       },
-      () => say({ data: null, stuck: true }),
+      (error) => { if (!error.response) say({ data: null, stuck: true }) },
     )
     return () => {
       here = false
