@@ -36,7 +36,7 @@ so that a second start finds it again. It answers loopback addresses only.`,
 			if err != nil {
 				return err
 			}
-			p := &devProcess{process: process{cfg: c, log: c.logger(os.Stderr)}, data: d, readyFile: readyFile}
+			p := &devProcess{process: process{cfg: c, log: c.logger(os.Stderr)}, data: d, readyFile: readyFile, noDemo: noDemo}
 			return p.run(cmd)
 		},
 	}
@@ -51,12 +51,16 @@ type devProcess struct {
 	process
 	data      *devData
 	readyFile string
+	noDemo    bool
 	standing  map[string]devProvider // the stand-ins; written only by their handlers' makers
 }
 
 func (p *devProcess) run(cmd *cobra.Command) error {
 	ctx := cmd.Context()
 	parts := append(p.standIns(), p.public(), p.admin(), p.api())
+	if !p.noDemo {
+		parts = append(parts, p.demo())
+	}
 	if err := p.prepare(parts); err != nil {
 		return err
 	}

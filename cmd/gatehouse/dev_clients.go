@@ -13,7 +13,7 @@ func (p *devProcess) seed(ctx context.Context) error {
 	if err := p.store.MarkDev(ctx); err != nil {
 		return err
 	}
-	for _, want := range devClients(p.cfg.API.Audience, p.providerNames()) {
+	for _, want := range devClients(p.cfg.API.Audience, p.origins(), p.providerNames()) {
 		err := p.seedClient(ctx, want)
 		if err != nil {
 			return fmt.Errorf("client %s: %w", want.ID, err)
@@ -54,12 +54,11 @@ func (p *process) providerNames() store.Words {
 }
 
 // devClients are one client of each kind.
-func devClients(audience string, providers store.Words) []store.Client {
+func devClients(audience string, origins, providers store.Words) []store.Client {
 	all := store.Words{"read", "write", "accounts:read"}
 	readWrite := store.Words{"read", "write"}
 	api := store.Words{audience}
 	sessions := store.Words{store.GrantPassword, store.GrantRefreshToken, store.GrantTokenExchange}
-	origins := store.Words{"http://127.0.0.1:3000", "http://localhost:3000"}
 	return []store.Client{
 		{ID: "web", Name: "Web application", Type: store.Confidential, GrantTypes: sessions, Scope: all, DefaultScope: readWrite,
 			Audience: api, Origins: origins, Providers: providers, FirstParty: true, RotateRefresh: true},

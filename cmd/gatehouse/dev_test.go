@@ -57,7 +57,7 @@ func startDev(t *testing.T, dir string, args ...string) *devRun {
 	root := newRoot()
 	root.SetArgs(append([]string{"dev", "--data", filepath.Join(dir, "data"), "--ready-file", d.file, "--log-level", "error",
 		"--public-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0",
-		"--stub-google-addr", "127.0.0.1:0", "--stub-facebook-addr", "127.0.0.1:0"}, args...))
+		"--demo-addr", "127.0.0.1:0", "--stub-google-addr", "127.0.0.1:0", "--stub-facebook-addr", "127.0.0.1:0"}, args...))
 	root.SetOut(d.screen)
 	var result error
 	done := make(chan struct{})
