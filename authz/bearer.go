@@ -3,7 +3,6 @@ package authz
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/ory/fosite"
@@ -12,9 +11,10 @@ import (
 )
 
 // person is the account that the request's Bearer token speaks for (RFC 6750
-// §2.1): in person, with this scope, and by a token that is for this server's
-// account pages or for the resource API. Any other API that was shown its
-// user's token must not be able to change how that user signs in.
+// §2.1): in person, by a first-party client, with this scope, and by a token
+// that is for this server's account pages or the resource API and for nobody
+// else. Any other API that was shown its user's token must not be able to
+// change how that user signs in.
 func (s *Server) person(r *http.Request, scope string) (*store.SubjectToken, error) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) > 1 {
@@ -46,10 +46,10 @@ func (s *Server) person(r *http.Request, scope string) (*store.SubjectToken, err
 	}
 	s.allowOrigin(ev.header, r, client)
 	switch {
-	case !slices.ContainsFunc(s.cfg.AccountAudiences, who.TokenAudience.Has):
-		return nil, bearerError("invalid_token", "The access token is not for this server (audience).")
-	case who.AccountID == nil || who.Actor != "":
-		return nil, bearerError("insufficient_scope", "The access token does not speak for an account in person.")
+	case len(who.TokenAudience) == 0 || !store.Words(s.cfg.AccountAudiences).Holds(who.TokenAudience):
+		return nil, bearerError("invalid_token", "The access token is not for this server alone (audience).")
+	case who.AccountID == nil || who.Actor != "" || who.RootID != who.ID || !client.FirstParty:
+		return nil, bearerError("insufficient_scope", "The access token does not speak for an account in person, by a first-party client.")
 	case !who.TokenScope.Has(scope):
 		return nil, bearerError("insufficient_scope", "The access token lacks the scope "+scope+".")
 	}

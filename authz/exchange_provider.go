@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/ory/fosite"
 
@@ -36,8 +37,8 @@ func (x exchangeGrant) fromProvider(ctx context.Context, req fosite.AccessReques
 	g.AccountID, g.Subject, g.Username = &known.Account.ID, known.Account.ID, known.Account.Email
 	g.IdentityID, g.Resource = &known.IdentityID, e.resource
 	g.AMR = store.Words{"fed"} // not of RFC 8176, which has no word for it
-	if !identity.IssuedAt.IsZero() {
-		g.AuthTime = earlier(g.AuthTime, identity.IssuedAt)
+	if g.AuthTime = earlier(g.AuthTime, identity.SignedInAt); identity.SignedInAt.IsZero() {
+		g.AuthTime = g.CreatedAt.Add(-freshSignIn - time.Second) // nobody knows: not just now
 	}
 	if len(identity.MayAct) > 0 {
 		text, err := json.Marshal(claims{MayAct: identity.MayAct})
@@ -62,10 +63,18 @@ type claims struct {
 func (s *Server) verified(ctx context.Context, p social.Provider, client *store.Client, t social.Token) (*social.Identity, error) {
 	eventOf(ctx).provider = p.Name()
 	t.Audiences = client.ProviderAudiences
+	forgive := func() {}
+	if t.Kind == social.AccessToken { // each is a call there
+		var err error
+		if forgive, err = s.store.AllowProvider(ctx, s.cfg.Limits, eventOf(ctx).limitAddress()); err != nil {
+			return nil, err
+		}
+	}
 	identity, err := p.Verify(ctx, t)
 	if err != nil {
 		return nil, ofProvider(p, err)
 	}
+	forgive()
 	if len(identity.MayAct) > maxActors {
 		return nil, invalidRequest("The subject_token's may_act is too long.")
 	}

@@ -13,6 +13,7 @@ import (
 	"gatehouse/social"
 	"gatehouse/social/socialtest"
 	"gatehouse/store"
+	"gatehouse/store/storetest"
 )
 
 // exchangeForm is a token exchange of one subject token; extra is more of the
@@ -296,6 +297,69 @@ func TestOneTokenManyTimesAtOnceLeavesOneGrant(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Retries and the end of their client wait for each other in one order.
+func TestRetriesBesideADisabledClient(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for range 6 {
+			token := w.google(socialtest.TokenOptions{Sub: "1"}).IDToken
+			w.exchange("web", token, typeIDToken, "")
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					if a := w.exchange("web", token, typeIDToken, ""); a.code >= 500 {
+						t.Errorf("%d %s", a.code, a.text)
+					}
+				})
+			}
+			if err := w.store.DisableClient(context.Background(), "web", true); err != nil {
+				t.Error(err)
+			}
+			wg.Wait()
+			if err := w.store.DisableClient(context.Background(), "web", false); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Tokens that only the provider can judge are counted like passwords.
+func TestGuessedAccessTokensAreLimited(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		testProviders(t)
+		s, err := New(Config{Issuer: "https://id.example.com", Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}, Providers: testProviders(t),
+			Limits: store.Limits{PasswordAddress: store.Limit{Max: 3, Window: 15 * time.Minute}, SignUp: store.Limit{Max: 2, Window: time.Hour}}}, w.store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.http = httptest.NewServer(s.Handler())
+		defer w.http.Close()
+		good := w.google(socialtest.TokenOptions{Sub: "1"}).AccessToken
+		codes := map[int]int{}
+		for i := range 9 {
+			token := "ya29.guess"
+			if i%3 == 0 {
+				token = good // not counted
+			}
+			codes[w.exchange("web", token, typeAccessToken, "subject_issuer=google").code]++
+		}
+		if codes[400] != 3 || codes[200] != 2 || codes[429] != 4 {
+			t.Errorf("%v", codes)
+		}
+		w.exchange("web", w.google(socialtest.TokenOptions{Sub: "2"}).IDToken, typeIDToken, "")
+		if a := w.exchange("web", w.google(socialtest.TokenOptions{Sub: "3"}).IDToken, typeIDToken, ""); a.code != 429 {
+			t.Errorf("the third new account of an address: %d %s", a.code, a.text)
+		}
+	})
+}
+
+func TestTwoProvidersOfOneIssuerAreRefused(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	list := testProviders(t)
+	if _, err := New(Config{Issuer: "https://id.example.com", Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}, Providers: append(list, list[0])}, w.store); err == nil {
+		t.Error("accepted")
+	}
 }
 
 func TestFirstSignInsAtOnceMakeOneAccount(t *testing.T) {

@@ -22,7 +22,8 @@ type actor struct {
 
 // fromOwn exchanges an access token of this server for one that can do less,
 // or that is for another audience. The new token's grant is a child of the
-// old one's: it ends with it, and has no refresh token.
+// old one's: it ends with it, at the latest when the old token expires, and has
+// no refresh token.
 func (x exchangeGrant) fromOwn(ctx context.Context, req fosite.AccessRequester, e *exchange) error {
 	if e.requested == typeRefreshToken {
 		return invalidRequest("A refresh token is given for a sign-in alone, not for another access token.")
@@ -84,6 +85,9 @@ func (x exchangeGrant) act(ctx context.Context, client *store.Client, subject *s
 		t, _, err := x.ownToken(ctx, client, actorText, "actor_token")
 		if err != nil {
 			return "", err
+		}
+		if t.ClientID != client.ID { // one that was only shown to the client must not lend it its name
+			return "", &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonAudience, say: "The actor_token was issued to another client."}
 		}
 		who = t.Subject
 	}

@@ -86,6 +86,10 @@ func TestActorsFormAChain(t *testing.T) {
 		if string(got) != string(text) {
 			t.Errorf("%s, want %s", got, text)
 		}
+		// A token that was only shown to the client lends it no name.
+		if a := w.exchange("web", token, typeAccessToken, "actor_token_type="+typeAccessToken+"&actor_token="+actor); a.code != 400 || a.str("reason") != "audience" {
+			t.Errorf("another client's token as actor: %d %s", a.code, a.text)
+		}
 		// Somebody's token as the actor: a person acts.
 		person := w.exchange("web", token, typeAccessToken, "actor_token_type="+typeAccessToken+"&actor_token="+w.login("web").str("access_token"))
 		if act, _ := w.introspect(person.str("access_token")).body["act"].(map[string]any); act["sub"] != w.account.ID {
@@ -217,6 +221,21 @@ func TestExchangedTokensEndWithTheirRoot(t *testing.T) {
 					t.Errorf("%s: a token lives on", name)
 				}
 			}
+		}
+	})
+}
+
+// A client in the middle of a chain takes with it what others made of its tokens.
+func TestDisablingTheMiddleEndsWhatFollows(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		login := w.login("web")
+		child := w.exchange("backend", login.str("access_token"), typeAccessToken, "")
+		grandchild := w.exchange("mask", child.str("access_token"), typeAccessToken, "")
+		if err := w.store.DisableClient(context.Background(), "backend", true); err != nil {
+			t.Fatal(err)
+		}
+		if !w.active(login.str("access_token")) || w.active(child.str("access_token")) || w.active(grandchild.str("access_token")) {
+			t.Errorf("the sign-in %v, the child %v, the grandchild %v", w.active(login.str("access_token")), w.active(child.str("access_token")), w.active(grandchild.str("access_token")))
 		}
 	})
 }

@@ -126,14 +126,14 @@ func (s *Server) linkTo(ctx context.Context, who *store.SubjectToken, id *social
 		if !errors.Is(err, store.ErrNotFound) {
 			return nil, 0, err
 		}
-		linked, err := s.store.LinkIdentity(ctx, f, *who.AccountID, who.ClientID, id.Replay, id.ExpiresAt)
+		linked, err := s.store.LinkIdentity(ctx, f, who, id.Replay, id.ExpiresAt)
 		switch {
 		case err == nil:
 			return linked, http.StatusCreated, nil
 		case errors.Is(err, store.ErrReplayed):
 			return nil, 0, errReplayed(ctx)
 		case errors.Is(err, store.ErrNotFound):
-			return nil, 0, bearerError("invalid_token", "The account of the access token has ended.")
+			return nil, 0, bearerError("invalid_token", "The access token has ended, or its account has.")
 		case !errors.Is(err, store.ErrExists):
 			return nil, 0, err
 		}
@@ -142,7 +142,7 @@ func (s *Server) linkTo(ctx context.Context, who *store.SubjectToken, id *social
 }
 
 func (s *Server) refuseLink(ctx context.Context, who *store.SubjectToken, id *social.Identity) error {
-	if err := s.store.Audit(ctx, *who.AccountID, "identity.refuse", *who.AccountID, store.Refused,
+	if err := s.store.AuditRefusal(ctx, id.Provider+" "+id.Subject, *who.AccountID, "identity.refuse", *who.AccountID,
 		map[string]any{"provider": id.Provider, "reason": "linked to another account"}); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *Server) refuseLink(ctx context.Context, who *store.SubjectToken, id *so
 func (s *Server) unlinkIdentity(w http.ResponseWriter, r *http.Request) {
 	who, err := s.personNow(r)
 	if err == nil {
-		err = s.store.Unlink(r.Context(), *who.AccountID, mux.Vars(r)["id"], who.RootID, *who.AccountID)
+		err = s.store.Unlink(r.Context(), who, mux.Vars(r)["id"])
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/social/socialtest"
+	"gatehouse/store"
 )
 
 // call sends a request with a Bearer token.
@@ -34,9 +36,12 @@ func (w *world) linkWith(token, idToken string) answer {
 		url.Values{"subject_token": {idToken}, "subject_token_type": {typeIDToken}}.Encode())
 }
 
+// apiAlone asks for a token that may look after its account.
+const apiAlone = "audience=https://api.example.com"
+
 func TestLinkAndUnlink(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		token := w.login("web").str("access_token")
+		token := w.passwordToken("web", apiAlone).str("access_token")
 		idToken := w.google(socialtest.TokenOptions{Sub: "1", Email: "elsewhere@example.com"}).IDToken
 		linked := w.linkWith(token, idToken)
 		if linked.code != 201 || linked.str("provider") != "google" || linked.str("email") != "elsewhere@example.com" || linked.body["email_verified"] != true {
@@ -45,8 +50,10 @@ func TestLinkAndUnlink(t *testing.T) {
 		if again := w.linkWith(token, idToken); again.code != 200 || again.str("id") != linked.str("id") {
 			t.Errorf("once more: %d %s", again.code, again.text)
 		}
-		if a := w.exchange("spa", idToken, typeIDToken, ""); a.str("reason") != "replayed" {
-			t.Errorf("the token that linked signs in elsewhere: %d %s", a.code, a.text)
+		for _, client := range []string{"spa", "web"} {
+			if a := w.exchange(client, idToken, typeIDToken, ""); a.str("reason") != "replayed" {
+				t.Errorf("the token that linked signs in at %s: %d %s", client, a.code, a.text)
+			}
 		}
 		signedIn := w.googleSignIn("1", "elsewhere@example.com", true, "")
 		if w.introspect(signedIn.str("access_token")).str("sub") != w.account.ID {
@@ -78,13 +85,16 @@ func TestLinkAndUnlink(t *testing.T) {
 
 func TestLinkIsRefused(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		token := w.login("web").str("access_token")
+		token := w.passwordToken("web", apiAlone).str("access_token")
 		w.googleSignIn("taken", "taken@example.com", true, "")
-		narrow := w.passwordToken("web", "scope=more").str("access_token")
-		readOnly := w.passwordToken("web", "scope=read").str("access_token")
+		narrow := w.passwordToken("web", apiAlone+"&scope=more").str("access_token")
+		readOnly := w.passwordToken("web", apiAlone+"&scope=read").str("access_token")
 		elsewhere := w.passwordToken("web", "audience=https://other.example.com").str("access_token")
+		wide := w.login("web").str("access_token")
+		thirdParty := w.exchange("plainthird", w.google(socialtest.TokenOptions{Sub: "third"}).IDToken, typeIDToken, "").str("access_token")
+		masked := w.exchange("mask", w.passwordToken("web", "audience=https://api.example.com&audience=https://other.example.com").str("access_token"), typeAccessToken, apiAlone).str("access_token")
 		delegated := w.exchange("web", token, typeAccessToken, "").str("access_token")
-		client := w.token("web", url.Values{"grant_type": {"client_credentials"}}).str("access_token")
+		client := w.token("web", url.Values{"grant_type": {"client_credentials"}, "audience": {"https://api.example.com"}}).str("access_token")
 		mint := func() string { return w.google(socialtest.TokenOptions{Sub: "new"}).IDToken }
 		form := "application/x-www-form-urlencoded"
 		good := func() string {
@@ -99,6 +109,9 @@ func TestLinkIsRefused(t *testing.T) {
 			{"refresh token", "POST", "", w.login("web").str("refresh_token"), form, good(), 401, "invalid_token", `error="invalid_token"`},
 			{"forged", "POST", "", "gth_at_x", form, good(), 401, "invalid_token", `error="invalid_token"`},
 			{"for another API", "POST", "", elsewhere, form, good(), 401, "invalid_token", `error="invalid_token"`},
+			{"for another API too", "POST", "", wide, form, good(), 401, "invalid_token", `error="invalid_token"`},
+			{"of a third party's client", "POST", "", thirdParty, form, good(), 403, "insufficient_scope", `error="insufficient_scope"`},
+			{"impersonated", "POST", "", masked, form, good(), 403, "insufficient_scope", `error="insufficient_scope"`},
 			{"of a client", "POST", "", client, form, good(), 403, "insufficient_scope", `error="insufficient_scope"`},
 			{"delegated", "POST", "", delegated, form, good(), 403, "insufficient_scope", `error="insufficient_scope"`},
 			{"read only", "POST", "", readOnly, form, good(), 403, "insufficient_scope", `error="insufficient_scope"`},
@@ -124,15 +137,56 @@ func TestLinkIsRefused(t *testing.T) {
 			!strings.Contains(a.header.Get("WWW-Authenticate"), `max_age="300"`) {
 			t.Errorf("six minutes after the sign-in: %d %s", a.code, a.text)
 		}
-		if n := w.count(`SELECT count(*) FROM identities`); n != 1 {
+		if n := w.count(`SELECT count(*) FROM identities`); n != 2 {
 			t.Errorf("%d identities", n)
+		}
+	})
+}
+
+// Somebody whose password was changed while their link was under way is not
+// linked: the thief is out.
+func TestLinkEndsWithTheSession(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		token := w.passwordToken("web", apiAlone).str("access_token")
+		who, err := w.store.SubjectToken(ctx, w.server.keys.verify(token).signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.store.SetPassword(ctx, w.account.ID, password); err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.store.LinkIdentity(ctx, store.Federated{Provider: "google", Subject: "thief", Actor: w.account.ID}, who, nil, time.Time{})
+		if !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("linked: %v", err)
+		}
+		if err := w.store.Unlink(ctx, who, store.NewGrantID()); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("unlinked: %v", err)
+		}
+	})
+}
+
+// What a provider calls a sign-in may be long past.
+func TestOnlyAFreshSignInAtTheProviderCounts(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		old := time.Now().Add(-2 * time.Hour)
+		for name, token := range map[string]answer{
+			"auth_time of an ID token": w.exchange("web", w.google(socialtest.TokenOptions{Sub: "1", Claims: map[string]any{"auth_time": old.Unix()}}).IDToken, typeIDToken, apiAlone),
+			"an old Facebook token":    w.exchange("web", w.facebook(socialtest.TokenOptions{Sub: "2", Debug: map[string]any{"issued_at": old.Unix()}}).AccessToken, typeAccessToken, apiAlone+"&subject_issuer=facebook"),
+			"one without a date":       w.exchange("web", w.facebook(socialtest.TokenOptions{Sub: "3", Debug: map[string]any{"issued_at": nil}}).AccessToken, typeAccessToken, apiAlone+"&subject_issuer=facebook"),
+		} {
+			if token.code != 200 {
+				t.Errorf("%s: %d %s", name, token.code, token.text)
+			} else if a := w.linkWith(token.str("access_token"), w.google(socialtest.TokenOptions{Sub: "new"}).IDToken); a.code != 401 || a.str("reason") != "interaction_required" {
+				t.Errorf("%s links: %d %s", name, a.code, a.text)
+			}
 		}
 	})
 }
 
 func TestTheLastWayInStays(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		bare := w.googleSignIn("1", "bare@example.com", false, "")
+		bare := w.exchange("web", w.google(socialtest.TokenOptions{Sub: "1", Email: "bare@example.com"}).IDToken, typeIDToken, apiAlone)
 		token := bare.str("access_token")
 		if a := w.linkWith(token, w.google(socialtest.TokenOptions{Sub: "2"}).IDToken); a.code != 201 {
 			t.Fatalf("%d %s", a.code, a.text)

@@ -52,6 +52,11 @@ func decide(id *social.Identity, holder *store.Holder, p social.Policy) verdict 
 // reading and writing somebody else may have changed what was read; then it
 // looks again.
 func (s *Server) accountOf(ctx context.Context, id *social.Identity, p social.Policy, client *store.Client) (*store.SignIn, error) {
+	if !store.ValidEmail(id.Email) {
+		bare := *id
+		bare.EmailVerified, bare.Authoritative = false, false
+		id = &bare
+	}
 	for range 5 {
 		known, err := s.knownAccount(ctx, id)
 		if err == nil || !errors.Is(err, store.ErrNotFound) {
@@ -101,6 +106,13 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 	}
 	switch v {
 	case createProven, createBare:
+		wait, err := s.store.AllowSignUp(ctx, s.cfg.Limits.SignUp, eventOf(ctx).limitAddress())
+		if err != nil {
+			return nil, err
+		}
+		if wait > 0 {
+			return nil, &store.LimitError{Wait: wait}
+		}
 		return s.store.CreateFederated(ctx, f, nil)
 	case claim:
 		return s.store.CreateFederated(ctx, f, &holder.Account)
@@ -114,7 +126,7 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 	if holder != nil {
 		target = holder.ID
 	}
-	if err := s.store.Audit(ctx, client.ID, "identity.refuse", target, store.Refused,
+	if err := s.store.AuditRefusal(ctx, id.Provider+" "+id.Subject, client.ID, "identity.refuse", target,
 		map[string]any{"provider": id.Provider, "reason": string(v)}); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"gatehouse/social"
 	"gatehouse/social/socialtest"
 	"gatehouse/store"
+	"gatehouse/store/storetest"
 )
 
 // The table of first sign-ins, a row a cell: what the provider says of the
@@ -89,7 +90,7 @@ func TestClaimRetiresTheAccountThatNobodyProved(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		planted := w.signUp("Victim@gmail.com", store.EmailUnproven, 0)
-		attacker := w.token("web", url.Values{"grant_type": {"password"}, "username": {"victim@gmail.com"}, "password": {password}})
+		attacker := w.token("web", url.Values{"grant_type": {"password"}, "username": {"victim@gmail.com"}, "password": {password}, "audience": {"https://api.example.com"}})
 		if a := w.linkWith(attacker.str("access_token"), w.google(socialtest.TokenOptions{Sub: "attacker", Email: "attacker@example.com"}).IDToken); a.code != 201 {
 			t.Fatalf("%d %s", a.code, a.text)
 		}
@@ -184,6 +185,54 @@ func TestJoinLinkAndRefusalsAreOnRecord(t *testing.T) {
 		}
 		if a := w.googleSignIn("1", "proven@gmail.com", true, ""); a.code != 400 || a.str("reason") != "account_disabled" {
 			t.Errorf("a known identity of a deactivated account: %d %s", a.code, a.text)
+		}
+	})
+}
+
+// Accounts of before the upgrade have been signed in to, and stay.
+func TestUpgradeLeavesAccountsWithTheirOwners(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		old, unused := w.signUp("old@gmail.com", store.EmailUnproven, 1), w.signUp("unused@gmail.com", store.EmailUnproven, 0)
+		if _, err := w.store.MigrateDown(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.store.MigrateUp(ctx); err != nil {
+			t.Fatal(err)
+		}
+		upgraded := storetest.Open(t, store.Config{URL: w.url})
+		for a, want := range map[*store.Account]bool{old: true, unused: false} {
+			if now, err := upgraded.Account(ctx, a.ID); err != nil || now.Returned != want {
+				t.Errorf("%s: returned %v, %v", a.Email, now.Returned, err)
+			}
+		}
+	})
+}
+
+// A refused sign-in can be repeated at will, and yet its record has an end.
+func TestRefusalsDoNotFillTheAudit(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.signUp("bo@other.example", store.EmailProven, 1)
+		for range 12 {
+			if a := w.googleSignIn("1", "bo@other.example", true, ""); a.str("reason") != "link_required" {
+				t.Fatalf("%d %s", a.code, a.text)
+			}
+		}
+		if n := w.count(`SELECT count(*) FROM audit WHERE action = 'identity.refuse'`); n == 0 || n > 5 {
+			t.Errorf("%d rows", n)
+		}
+	})
+}
+
+// Letters that fold to ASCII, and what is no address, prove no address.
+func TestLookAlikeAddressesAreNobodys(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		victim := w.signUp("kim@gmail.com", store.EmailProven, 1)
+		for i, address := range []string{"\u212aim@gmail.com", "k\u0130m@gmail.com", `"kim"@gmail.com`, "kim@gmail.com@gmail.com"} {
+			a := w.googleSignIn(string(rune('a'+i)), address, true, "")
+			if sub := w.introspect(a.str("access_token")).str("sub"); a.code != 200 || sub == victim.ID {
+				t.Errorf("%s: %d %s", address, a.code, a.text)
+			}
 		}
 	})
 }

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -65,6 +66,9 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 			return nil, errors.New("a token's lifetime is above zero")
 		}
 	}
+	if err := checkProviders(cfg.Providers); err != nil {
+		return nil, err
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
@@ -77,6 +81,21 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	s.cors = s.newCORS()
 	s.newProvider()
 	return s, nil
+}
+
+// checkProviders refuses two of one name or issuer: a person's key would be
+// whichever comes first.
+func checkProviders(list []social.Provider) error {
+	seen := map[string]bool{}
+	for _, p := range list {
+		for _, name := range append([]string{p.Name()}, p.Issuers()...) {
+			if seen[name] {
+				return fmt.Errorf("providers: %s stands for two", name)
+			}
+			seen[name] = true
+		}
+	}
+	return nil
 }
 
 // newProvider composes fosite. Every field that fosite would fill in at the

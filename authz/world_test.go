@@ -126,6 +126,7 @@ func newWorld(t *testing.T, databaseURL string) *world {
 		{ID: "kept", Type: store.Confidential, GrantTypes: frontend, FirstParty: true},
 		{ID: "third", Type: store.Confidential, GrantTypes: store.Words{store.GrantRefreshToken}, RotateRefresh: true},
 		{ID: "plain", Type: store.Confidential, GrantTypes: store.Words{store.GrantTokenExchange}, Providers: store.Words{"google"}, ProviderAudiences: store.Words{"android.apps.googleusercontent.com"}},
+		{ID: "plainthird", Type: store.Confidential, GrantTypes: store.Words{store.GrantTokenExchange}, Providers: store.Words{"google"}, Audience: store.Words{"https://api.example.com"}},
 		{ID: "backend", Type: store.Confidential, GrantTypes: store.Words{store.GrantTokenExchange, store.GrantClientCredentials}, Audience: store.Words{"https://other.example.com"}, ExchangeAudiences: store.Words{"https://third.example.com", "https://id.example.com/admin"}},
 		{ID: "mask", Type: store.Confidential, GrantTypes: store.Words{store.GrantTokenExchange}, Audience: store.Words{"https://other.example.com"}, Impersonate: true},
 		{ID: "resource", Type: store.Confidential, IntrospectAll: true},

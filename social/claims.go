@@ -17,6 +17,7 @@ type claims struct {
 	Expiry            numericDate     `json:"exp"`
 	IssuedAt          numericDate     `json:"iat"`
 	NotBefore         numericDate     `json:"nbf"`
+	AuthTime          numericDate     `json:"auth_time"`
 	ID                string          `json:"jti"`
 	Nonce             string          `json:"nonce"`
 	HostedDomain      string          `json:"hd"`
@@ -29,7 +30,10 @@ type claims struct {
 	Picture           string          `json:"picture"`
 	MayAct            json.RawMessage `json:"may_act"`
 
-	replay []byte
+	Events json.RawMessage `json:"events"` // RFC 8417: then it is no ID token
+
+	replay   []byte
+	signedIn time.Time // where the token itself does not say it
 }
 
 // audience is one string or a list of them (RFC 7519 §4.1.3).

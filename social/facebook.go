@@ -59,7 +59,7 @@ func (f *facebook) accessToken(ctx context.Context, t Token) (*Identity, error) 
 	if !slices.Contains(f.accepted(t), f.cfg.ClientID) {
 		return nil, f.elsewhere("is not accepted from this client", nil)
 	}
-	user, err := f.debugToken(ctx, t.Text)
+	token, err := f.debugToken(ctx, t.Text)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (f *facebook) accessToken(ctx context.Context, t Token) (*Identity, error) 
 	if err != nil {
 		return nil, err
 	}
-	if me.ID != user {
+	if me.ID != token.UserID {
 		return nil, f.unverifiable(errors.New("debug_token and /me speak of two people"))
 	}
 	if err := f.checkSubject(me.ID); err != nil {
@@ -80,6 +80,7 @@ func (f *facebook) accessToken(ctx context.Context, t Token) (*Identity, error) 
 		GivenName:  me.FirstName,
 		FamilyName: me.LastName,
 		Picture:    me.Picture.Inner.URL,
+		signedIn:   token.IssuedAt.time(),
 	}), nil
 }
 
@@ -91,6 +92,7 @@ type debugged struct {
 	UserID            string      `json:"user_id"`
 	ExpiresAt         unixOrNever `json:"expires_at"`
 	DataAccessExpires unixOrNever `json:"data_access_expires_at"`
+	IssuedAt          unixOrNever `json:"issued_at"` // some tokens have none
 	Error             *graphError `json:"error"`
 }
 
@@ -104,34 +106,34 @@ func (u unixOrNever) time() time.Time {
 	return time.Unix(int64(u), 0).UTC()
 }
 
-// debugToken returns the user whom the token speaks for, after every check that
+// debugToken returns what the token is, after every check that
 // Facebook's own word allows. The app is compared before anything else is read.
-func (f *facebook) debugToken(ctx context.Context, token string) (user string, err error) {
+func (f *facebook) debugToken(ctx context.Context, token string) (*debugged, error) {
 	d, err := f.callDebugToken(ctx, token)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	switch {
 	case d.AppID != "" && d.AppID != f.cfg.ClientID:
-		return "", f.otherApp(fmt.Errorf("app_id %q", shown(d.AppID)))
+		return nil, f.otherApp(fmt.Errorf("app_id %q", shown(d.AppID)))
 	case d.Error != nil:
-		return "", f.deadToken(d)
+		return nil, f.deadToken(d)
 	case !d.IsValid:
-		return "", f.dead(errors.New("is_valid is false"))
+		return nil, f.dead(errors.New("is_valid is false"))
 	case d.AppID == "":
-		return "", f.calls.missing("debug_token", "app_id")
+		return nil, f.calls.missing("debug_token", "app_id")
 	case d.Type != "USER":
-		return "", f.refused("is not a user's", fmt.Errorf("type %q", shown(d.Type)))
+		return nil, f.refused("is not a user's", fmt.Errorf("type %q", shown(d.Type)))
 	}
 	for _, at := range []unixOrNever{d.ExpiresAt, d.DataAccessExpires} {
 		if err := f.checkExpiry(at.time()); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	if d.UserID == "" {
-		return "", f.calls.missing("debug_token", "user_id")
+		return nil, f.calls.missing("debug_token", "user_id")
 	}
-	return d.UserID, nil
+	return d, nil
 }
 
 // deadToken is for a token that debug_token knows an error of.

@@ -31,7 +31,7 @@ func TestFacebookTokensBecomeAnIdentity(t *testing.T) {
 			want := &social.Identity{
 				Provider: "facebook", Issuer: "https://www.facebook.com", Subject: "1509",
 				Email: "grace.hopper@corp.example", Name: "Grace Hopper", FirstName: "Grace", LastName: "Hopper",
-				Username: "GraceHopper", IssuedAt: start,
+				Username: "GraceHopper", IssuedAt: start, SignedInAt: start,
 			}
 			if diff := cmp.Diff(want, id, cmpopts.IgnoreFields(social.Identity{}, "Picture", "Replay", "ExpiresAt")); diff != "" {
 				t.Errorf("identity (-want, +got):\n%s", diff)

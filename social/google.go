@@ -71,7 +71,8 @@ func (g *google) accessToken(ctx context.Context, t Token) (*Identity, error) {
 	if err := g.checkAudience(t, info.audience(), or(info.AuthorizedParty, info.IssuedTo)); err != nil {
 		return nil, err
 	}
-	if err := g.checkExpiry(info.expiry(g.now())); err != nil {
+	end := info.expiry(g.now())
+	if err := g.checkExpiry(end); err != nil {
 		return nil, err
 	}
 	c, err := g.userInfo(ctx, t.Text)
@@ -87,8 +88,15 @@ func (g *google) accessToken(ctx context.Context, t Token) (*Identity, error) {
 	if err := g.checkDomain(c.HostedDomain); err != nil {
 		return nil, err
 	}
+	if !end.IsZero() {
+		c.signedIn = end.Add(-accessTokenLife)
+	}
 	return g.person(c), nil
 }
+
+// accessTokenLife is how long Google's access tokens live. Their end is all that
+// tells when they were issued.
+const accessTokenLife = time.Hour
 
 // tokenInfo is the answer of tokeninfo: v3 has nothing but strings in it, v1
 // and v2 call things otherwise.
@@ -163,7 +171,7 @@ func (g *google) userInfo(ctx context.Context, token string) (*claims, error) {
 }
 
 // ask makes a call that 400 and 401 answer if the token is no good. Google
-// does not tell an expired one from one that never was. A 403 is a limit.
+// does not tell an expired one from one that never was.
 func (g *google) ask(ctx context.Context, q request) error {
 	ans, err := g.calls.do(ctx, q)
 	switch {

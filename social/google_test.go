@@ -25,7 +25,7 @@ func TestGoogleIDTokenBecomesAnIdentity(t *testing.T) {
 		Provider: "google", Issuer: "https://accounts.google.com", Subject: "117",
 		Email: "Grace.Hopper@gmail.com", EmailVerified: true, Authoritative: true,
 		Name: "Grace Hopper", FirstName: "Grace", LastName: "Hopper", Username: "Grace.Hopper",
-		IssuedAt: start, ExpiresAt: start.Add(time.Hour + time.Minute),
+		IssuedAt: start, SignedInAt: start, ExpiresAt: start.Add(time.Hour + 2*time.Minute),
 	}
 	if diff := cmp.Diff(want, id, cmpopts.IgnoreFields(social.Identity{}, "Replay", "Picture")); diff != "" {
 		t.Errorf("identity (-want, +got):\n%s", diff)
@@ -108,7 +108,7 @@ func TestGoogleAccessTokenBecomesAnIdentity(t *testing.T) {
 					Provider: "google", Issuer: "https://accounts.google.com", Subject: "117",
 					Email: "grace.hopper@gmail.com", EmailVerified: true, Authoritative: true,
 					Name: "Grace Hopper", FirstName: "Grace", LastName: "Hopper", Username: "grace.hopper",
-					IssuedAt: start,
+					IssuedAt: start, SignedInAt: start,
 				}
 				if diff := cmp.Diff(want, id, cmpopts.IgnoreFields(social.Identity{}, "Picture")); diff != "" {
 					t.Errorf("identity (-want, +got):\n%s", diff)

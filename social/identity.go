@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -37,13 +38,18 @@ func (a *adapter) identity(c *claims, verified, authoritative bool) *Identity {
 		id.FirstName, id.LastName, _ = strings.Cut(id.Name, " ")
 		id.LastName = strings.TrimSpace(id.LastName)
 	}
+	for _, at := range []time.Time{c.IssuedAt.Time, c.AuthTime.Time, c.signedIn} {
+		if !at.IsZero() && (id.SignedInAt.IsZero() || at.Before(id.SignedInAt)) {
+			id.SignedInAt = at
+		}
+	}
 	if id.IssuedAt.IsZero() { // it vouched just now, by answering
 		id.IssuedAt = a.now().UTC()
 	}
 	if !c.Expiry.IsZero() {
-		id.ExpiresAt = c.Expiry.Add(skew)
+		id.ExpiresAt = c.Expiry.Add(2 * skew) // beyond what any replica's clock still accepts
 	}
-	if bytes.HasPrefix(c.MayAct, []byte("{")) {
+	if bytes.HasPrefix(c.MayAct, []byte("{")) && utf8.Valid(c.MayAct) {
 		id.MayAct = c.MayAct
 	}
 	return id

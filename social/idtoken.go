@@ -75,6 +75,9 @@ func (a *adapter) verifiedIDToken(ctx context.Context, t Token) (*claims, error)
 	if !slices.Contains(a.issuers, peek.Issuer) {
 		return nil, a.unverifiable(fmt.Errorf("issuer %q", shown(peek.Issuer)))
 	}
+	if err := checkType(parsed.header); err != nil {
+		return nil, a.unverifiable(err)
+	}
 	signed, err := a.checkSignature(ctx, t.Text)
 	if err != nil {
 		return nil, err
@@ -82,6 +85,9 @@ func (a *adapter) verifiedIDToken(ctx context.Context, t Token) (*claims, error)
 	c := &claims{}
 	if err := strictjson.Unmarshal(signed.payload, c); err != nil {
 		return nil, a.unverifiable(fmt.Errorf("claims: %w", err))
+	}
+	if len(c.Events) > 0 { // as a logout token has (OIDC Back-Channel Logout §2.4)
+		return nil, a.unverifiable(errors.New("it has events and so is no ID token"))
 	}
 	if err := a.checkClaims(t, c); err != nil {
 		return nil, err
@@ -91,6 +97,21 @@ func (a *adapter) verifiedIDToken(ctx context.Context, t Token) (*claims, error)
 		c.replay = replayDigest(c, signed.alg, parsed.signature)
 	}
 	return c, nil
+}
+
+// checkType refuses what the same keys sign for another purpose: at+jwt,
+// logout+jwt (RFC 8725 §3.11). ID tokens have no type, or the one of all.
+func checkType(header []byte) error {
+	var h struct {
+		Type string `json:"typ"`
+	}
+	if err := strictjson.Unmarshal(header, &h); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if h.Type != "" && !strings.EqualFold(h.Type, "JWT") {
+		return fmt.Errorf("typ %q", shown(h.Type))
+	}
+	return nil
 }
 
 // signed is what a signature was found to vouch for, or why it does not. It is

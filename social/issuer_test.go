@@ -105,9 +105,13 @@ func (i *issuer) claims(changes map[string]any) map[string]any {
 }
 
 // sign makes an ID token with key, which has that kid.
-func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any) string {
+func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any, typ ...jose.ContentType) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, nil)
+	var opts jose.SignerOptions
+	for _, name := range typ {
+		opts.WithType(name)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, &opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,8 @@ type introspection struct {
 	Issuer    string      `json:"iss"`
 	Subject   string      `json:"sub"`
 	Expiry    numericDate `json:"exp"`
+	IssuedAt  numericDate `json:"iat"`
+	AuthTime  numericDate `json:"auth_time"`
 }
 
 // accessToken lets the provider say whom the token was issued to, and only then
@@ -38,6 +40,9 @@ func (g *generic) accessToken(ctx context.Context, t Token) (*Identity, error) {
 	}
 	if c == nil {
 		c = &claims{Subject: token.Subject}
+	}
+	if c.signedIn = token.AuthTime.Time; c.signedIn.IsZero() {
+		c.signedIn = token.IssuedAt.Time
 	}
 	if token.Subject != "" && token.Subject != c.Subject {
 		return nil, g.unverifiable(errors.New("introspection and userinfo speak of two people"))
@@ -60,7 +65,8 @@ func (g *generic) checkIntrospection(t Token, token *introspection) error {
 	}
 	accepted := g.accepted(t)
 	ours := func(id string) bool { return slices.Contains(accepted, id) }
-	if !ours(token.ClientID) && !slices.ContainsFunc(token.Audience, ours) {
+	// A client that may call us as an API must not be able to sign its users in.
+	if !ours(token.ClientID) && (token.ClientID != "" || !slices.ContainsFunc(token.Audience, ours)) {
 		return g.wrongAudience(token.ClientID, accepted)
 	}
 	return g.checkExpiry(token.Expiry.Time)

@@ -36,7 +36,7 @@ func TestAnyIssuerIsFoundByDiscovery(t *testing.T) {
 			want := &social.Identity{
 				Provider: "corp", Issuer: i.url, Subject: "s-1", Email: "grace@corp.example", EmailVerified: true,
 				Name: "Grace Brewster Hopper", FirstName: "Grace", LastName: "Brewster Hopper", Username: "gracie",
-				MayAct: json.RawMessage(`{"sub":"admin"}`), IssuedAt: start, ExpiresAt: start.Add(61 * time.Minute),
+				MayAct: json.RawMessage(`{"sub":"admin"}`), IssuedAt: start, SignedInAt: start, ExpiresAt: start.Add(62 * time.Minute),
 			}
 			if diff := cmp.Diff(want, id, cmpopts.IgnoreFields(social.Identity{}, "Replay")); diff != "" {
 				t.Errorf("identity (-want, +got):\n%s", diff)
@@ -193,13 +193,16 @@ func TestIntrospectionDecidesOnAccessTokens(t *testing.T) {
 		reason, say        string // say empty: accepted
 	}{
 		{"ours", 200, 200, `{"active":true,"client_id":"us","sub":"s-1"}`, `{"sub":"s-1"}`, "", ""},
-		{"we are in aud", 200, 200, `{"active":true,"client_id":"spa","aud":["x","us"],"sub":"s-1"}`, `{"sub":"s-1"}`, "", ""},
+		{"we are in aud", 200, 200, `{"active":true,"aud":["x","us"],"sub":"s-1"}`, `{"sub":"s-1"}`, "", ""},
 		{"userinfo names the person", 200, 200, `{"active":true,"client_id":"us"}`, `{"sub":"s-1"}`, "", ""},
 		{"no scope for userinfo", 200, 403, `{"active":true,"client_id":"us","sub":"s-1"}`, `{}`, "", ""},
 		{"no userinfo, no person", 200, 403, `{"active":true,"client_id":"us"}`, `{}`, refused, unverified},
 		{"inactive", 200, 200, `{"active":false}`, `{"sub":"s-1"}`, refused, dead},
 		{"another's", 200, 200, `{"active":true,"client_id":"evil","aud":"api","sub":"s-1"}`, `{"sub":"s-1"}`, audience,
 			"the corp token was issued to client evil, not to the one accepted"},
+		{"another's, and we are in aud", 200, 200, `{"active":true,"client_id":"spa","aud":["x","us"],"sub":"s-1"}`, `{"sub":"s-1"}`, audience,
+			"the corp token was issued to client spa, not to the one accepted"},
+		{"a refresh token", 200, 200, `{"active":true,"client_id":"us","token_type":"refresh_token","sub":"s-1"}`, `{"sub":"s-1"}`, refused, unverified},
 		{"nobody's", 200, 200, `{"active":true,"sub":"s-1"}`, `{"sub":"s-1"}`, audience,
 			"the corp token was issued to no client, not to the one accepted"},
 		{"another issuer", 200, 200, `{"active":true,"client_id":"us","iss":"https://evil.example"}`, `{"sub":"s-1"}`, refused, unverified},
@@ -264,4 +267,21 @@ func TestCheckAsksAboutATokenThatCannotBe(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "introspection answered 401 to client_id with client_secret") {
 		t.Errorf("says %v", err)
 	}
+}
+
+// The same keys sign more than ID tokens.
+func TestOtherJWTsOfTheProviderAreNoIDTokens(t *testing.T) {
+	i := newIssuer(t)
+	p := provider(t, i.config(nil))
+	rsaKey, _ := testKeys()
+	for typ, good := range map[jose.ContentType]bool{"JWT": true, "jwt": true, "at+jwt": false, "logout+jwt": false, "application/at+jwt": false} {
+		text := sign(t, jose.RS256, rsaKey, "r", i.claims(nil), typ)
+		if good {
+			verified(t, p, idToken(text))
+		} else {
+			told(t, refusal(t, p, idToken(text)), social.ReasonProviderRefused, "the corp token could not be verified")
+		}
+	}
+	logout := i.token(t, map[string]any{"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}})
+	told(t, refusal(t, p, idToken(logout)), social.ReasonProviderRefused, "the corp token could not be verified")
 }

@@ -68,6 +68,11 @@ func (a *adapter) checkAudience(t Token, aud []string, azp string) error {
 		}
 		return a.wrongAudience(azp, accepted)
 	}
+	for _, id := range aud { // OIDC Core §3.1.3.7 step 3: who else could bring it?
+		if !slices.Contains(a.cfg.Audiences, id) && !slices.Contains(a.cfg.Presenters, id) {
+			return a.wrongAudience(id, accepted)
+		}
+	}
 	if len(aud) > 1 && azp == "" { // OIDC Core §3.1.3.7 step 4
 		return a.elsewhere(fmt.Sprintf("is for %d clients and does not say which one it was issued to", len(aud)), nil)
 	}

@@ -39,6 +39,7 @@ type Identity struct {
 	Picture       string          // https URL; may be empty
 	MayAct        json.RawMessage // the claim of RFC 8693 §4.4, a JSON object; nil: absent
 	IssuedAt      time.Time       // when the provider vouched
+	SignedInAt    time.Time       // when the person last showed the provider who they are, at the earliest; zero: it does not say
 	ExpiresAt     time.Time       // from then on Replay need not be remembered; zero for access tokens
 	Replay        []byte          // 32 bytes that are the same for each use of this very token; nil: it may be used again
 }

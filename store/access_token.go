@@ -79,6 +79,7 @@ func (s *Store) active(ctx context.Context, query string, signature []byte) (Act
 // begins from, or who asks about the own account.
 type SubjectToken struct {
 	Grant
+	Signature     []byte // the token's
 	TokenScope    Words
 	TokenAudience Words
 	TokenEnd      time.Time
@@ -86,7 +87,7 @@ type SubjectToken struct {
 
 // SubjectToken finds a live access token, or returns ErrNotFound.
 func (s *Store) SubjectToken(ctx context.Context, signature []byte) (*SubjectToken, error) {
-	var t SubjectToken
+	t := SubjectToken{Signature: signature}
 	now := s.now()
 	err := s.read(ctx, `SELECT g.id, g.root_id, g.account_id, g.client_id, g.subject, g.username, g.auth_time, g.amr, g.acr,
 			g.claims, g.actor, g.cnf, g.sid, g.identity_id, g.login_session_id, g.expires_at, t.scope, t.audience, t.expires_at

@@ -273,7 +273,10 @@ func (s *Store) DeleteAccount(ctx context.Context, id, actor string) error {
 		if done.Error == nil && done.RowsAffected == 0 {
 			return ErrNotFound
 		}
-		if err := errors.Join(done.Error, s.endGrants(tx, "account_id = ?", id)); err != nil {
+		if done.Error != nil {
+			return done.Error
+		}
+		if _, err := s.endGrants(tx, "account_id = ?", id); err != nil {
 			return err
 		}
 		return s.audit(tx, actor, "account.delete", id, Succeeded, nil)

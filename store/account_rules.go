@@ -22,8 +22,29 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
 // EmailKey is the form by which an address is unique and found: trimmed,
 // lower case, NFC.
 func EmailKey(email string) string {
-	return norm.NFC.String(strings.ToLower(norm.NFC.String(strings.TrimSpace(email))))
+	return norm.NFC.String(strings.Map(lower, norm.NFC.String(strings.TrimSpace(email))))
 }
+
+// lower is unicode.ToLower but for the letters that it would make ASCII ones of
+// (K of kelvin, İ): an address with one is not the address without.
+func lower(r rune) rune {
+	if l := unicode.ToLower(r); r < utf8.RuneSelf || l >= utf8.RuneSelf {
+		return l
+	}
+	return r
+}
+
+func ascii(text string) (n int) {
+	for _, r := range text {
+		if r < utf8.RuneSelf {
+			n++
+		}
+	}
+	return n
+}
+
+// ValidEmail tells whether an address can be one to sign in with.
+func ValidEmail(email string) bool { return checkEmail(email) == nil }
 
 // checkEmail accepts one bare addr-spec (RFC 5322 §3.4.1) of at most MaxEmail
 // characters.
@@ -33,6 +54,9 @@ func checkEmail(email string) error {
 	}
 	if utf8.RuneCountInString(email) > MaxEmail {
 		return &FieldError{"email", fmt.Sprintf("An email address has at most %d characters", MaxEmail)}
+	}
+	if ascii(norm.NFC.String(email)) > ascii(email) {
+		return &FieldError{"email", "Enter a valid email address"} // it has letters that only look like those of another one
 	}
 	addr, err := mail.ParseAddress(email)
 	_, domain, _ := strings.Cut(email, "@")

@@ -15,6 +15,7 @@ import (
 type Grant struct {
 	ID             string
 	RootID         string  // the login that an exchanged grant descends from; otherwise ID
+	ParentID       *string // the grant whose token it was exchanged from; nil for a login
 	AccountID      *string // nil for client credentials
 	ClientID       string
 	Subject        string // the account's id, or the client's (RFC 9068 §2.2)
@@ -138,15 +139,18 @@ func (s *Store) RevokeGrants(ctx context.Context, accountID, clientID string) (i
 	if !isID(accountID) {
 		return 0, nil
 	}
-	const mine = `account_id = $2 AND ($3 = '' OR client_id = $3)`
-	return s.execInTurn(ctx, []string{revokeThese + mine, revokeChildren + `(SELECT id FROM grants WHERE ` + mine + `)`},
-		s.now(), accountID, clientID)
+	var n int64
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
+		n, err = s.endGrants(tx, "account_id = ? AND (? = '' OR client_id = ?)", accountID, clientID, clientID)
+		return err
+	})
+	return n, err
 }
 
-// Grants end in two statements: first those that are meant, then what was
-// exchanged from them. A child's insert in flight holds its root's share lock,
-// so the first statement waits for it, and only the second one's snapshot then
-// sees the child.
+// A family ends in two statements: first its root, then what was exchanged from
+// it. A child's insert in flight holds its root's share lock, so the first
+// statement waits for it, and only the second one's snapshot then sees the
+// child.
 const (
 	revokeThese    = `UPDATE grants SET revoked_at = $1 WHERE revoked_at IS NULL AND `
 	revokeChildren = revokeThese + `root_id <> id AND root_id IN `
@@ -166,18 +170,27 @@ func (s *Store) revokeAfter(ctx context.Context, change func(*gorm.DB) *gorm.DB,
 		if done.RowsAffected == 0 {
 			return ErrNotFound
 		}
-		return s.endGrants(tx, where, args...)
+		_, err := s.endGrants(tx, where, args...)
+		return err
 	})
 	return translate(err)
 }
 
 // endGrants is revokeAfter's second half, for a transaction that has made the
-// change.
-func (s *Store) endGrants(tx *gorm.DB, where string, args ...any) error {
+// change: it ends the grants that where selects, and all that was exchanged from
+// them, and returns how many that were. An insert in flight holds its parent's
+// share lock and so keeps a statement waiting that cannot see it; hence again,
+// until there is nothing left.
+func (s *Store) endGrants(tx *gorm.DB, where string, args ...any) (total int64, err error) {
 	living := func() *gorm.DB { return tx.Model(&Grant{}).Where("revoked_at IS NULL") }
-	if err := living().Where(where, args...).Update("revoked_at", s.now()).Error; err != nil {
-		return err
+	done := living().Where(where, args...).Update("revoked_at", s.now())
+	for total = done.RowsAffected; done.Error == nil; total += done.RowsAffected {
+		done = living().Where(`parent_id IN (WITH RECURSIVE ended(id) AS (SELECT id FROM grants WHERE `+where+`
+			UNION SELECT g.id FROM grants g JOIN ended e ON g.parent_id = e.id) SELECT id FROM ended)`, args...).
+			Update("revoked_at", s.now())
+		if done.RowsAffected == 0 {
+			break
+		}
 	}
-	return living().Where("root_id <> id AND root_id IN (SELECT id FROM grants WHERE "+where+")", args...).
-		Update("revoked_at", s.now()).Error
+	return total, done.Error
 }

@@ -140,7 +140,7 @@ func (s *Store) retire(tx *gorm.DB, f *Federated, a *Account, successor string) 
 	if err := tx.Where("account_id = ?", a.ID).Delete(&Identity{}).Error; err != nil {
 		return err
 	}
-	if err := s.endGrants(tx, "account_id = ?", a.ID); err != nil {
+	if _, err := s.endGrants(tx, "account_id = ?", a.ID); err != nil {
 		return err
 	}
 	return s.audit(tx, f.Actor, "account.claim", a.ID, Succeeded,
@@ -153,7 +153,7 @@ func (s *Store) retire(tx *gorm.DB, f *Federated, a *Account, successor string) 
 func (s *Store) JoinIdentity(ctx context.Context, f Federated, a *Account) (*SignIn, error) {
 	known := &SignIn{newID(), f.Email, f.Verified, *a}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := s.lockAccount(tx, "id = ? AND auth_epoch = ? AND is_active AND email_state = ? AND email_key = ?",
+		if err := s.lockAccount(tx, "id = ? AND auth_epoch = ? AND is_active AND NOT is_staff AND NOT is_superuser AND email_state = ? AND email_key = ?",
 			a.ID, a.AuthEpoch, EmailProven, EmailKey(f.Email)); err != nil {
 			return err
 		}
@@ -176,19 +176,38 @@ func (s *Store) lockAccount(tx *gorm.DB, where string, args ...any) error {
 	return s.locking(tx).Select("id").Where(where, args...).Take(&Account{}).Error
 }
 
+// lockToken makes sure that who's token still lives, until the end of the
+// transaction.
+func (s *Store) lockToken(tx *gorm.DB, who *SubjectToken) error {
+	query := `SELECT p.id FROM access_tokens t JOIN grants p ON p.id = t.grant_id
+		 WHERE t.signature = ? AND t.revoked_at IS NULL AND t.expires_at > ? AND p.revoked_at IS NULL AND p.expires_at > ?`
+	if s.pool != nil {
+		query += ` FOR SHARE`
+	}
+	var id string
+	done := tx.Raw(query, who.Signature, s.now(), s.now()).Scan(&id)
+	if done.Error == nil && id == "" {
+		return ErrNotFound
+	}
+	return done.Error
+}
+
 // LinkIdentity lets an identity sign in to the account of someone who is
-// signed in. Its token is used up with it: digest and expiresAt as for
-// UseOnce. Errors: ErrExists if the identity is linked already, ErrReplayed,
+// signed in, and still is. Its token is used up with it: digest and expiresAt as
+// for UseOnce. Errors: ErrExists if the identity is linked already, ErrReplayed,
 // ErrNotFound.
-func (s *Store) LinkIdentity(ctx context.Context, f Federated, accountID, clientID string, digest []byte, expiresAt time.Time) (*Identity, error) {
-	identity := f.identity(newID(), accountID, s.now())
+func (s *Store) LinkIdentity(ctx context.Context, f Federated, who *SubjectToken, digest []byte, expiresAt time.Time) (*Identity, error) {
+	identity := f.identity(newID(), *who.AccountID, s.now())
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := s.lockAccount(tx, "id = ? AND is_active", accountID); err != nil {
+		if err := s.lockAccount(tx, "id = ? AND is_active", *who.AccountID); err != nil {
 			return err
 		}
-		if digest != nil {
+		if err := s.lockToken(tx, who); err != nil {
+			return err
+		}
+		if digest != nil { // without a client, as no repetition of it may sign in
 			done := tx.Exec(`INSERT INTO replays (digest, client_id, grant_id, used_at, expires_at)
-				VALUES ( ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, digest, clientID, identity.ID, s.now(), expiresAt)
+				VALUES ( ?, '', ?, ?, ?) ON CONFLICT DO NOTHING`, digest, identity.ID, s.now(), expiresAt)
 			if done.Error != nil {
 				return done.Error
 			}
@@ -199,7 +218,7 @@ func (s *Store) LinkIdentity(ctx context.Context, f Federated, accountID, client
 		if err := tx.Create(identity).Error; err != nil {
 			return err
 		}
-		return f.audit(s, tx, "identity.link", accountID)
+		return f.audit(s, tx, "identity.link", *who.AccountID)
 	})
 	return identity, translate(err)
 }
@@ -224,16 +243,20 @@ func (s *Store) IdentityOf(ctx context.Context, provider, subject string) (*Iden
 	return &i, translate(err)
 }
 
-// Unlink removes one of the account's identities and ends the grants that began
-// with it, except the one named by keep. Raising the epoch first refuses a
+// Unlink removes one of the identities of who's account and ends the grants that
+// began with it, except who's own. Raising the epoch first refuses a
 // sign-in under way, and lets of two calls at once the second see the first's
 // work. Errors: ErrNotFound, ErrLastWayIn.
-func (s *Store) Unlink(ctx context.Context, accountID, id, keep, actor string) error {
-	if !isID(accountID) || !isID(id) {
+func (s *Store) Unlink(ctx context.Context, who *SubjectToken, id string) error {
+	if !isID(id) {
 		return ErrNotFound
 	}
+	accountID := *who.AccountID
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if err := raiseEpoch(tx, accountID); err != nil {
+			return err
+		}
+		if err := s.lockToken(tx, who); err != nil {
 			return err
 		}
 		var i Identity
@@ -242,7 +265,8 @@ func (s *Store) Unlink(ctx context.Context, accountID, id, keep, actor string) e
 		}
 		done := tx.Where(`id = ? AND (EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.email_key IS NOT NULL
 				AND a.password_hash <> '' AND a.password_hash NOT LIKE '!%')
-			OR EXISTS (SELECT 1 FROM identities o WHERE o.account_id = identities.account_id AND o.id <> identities.id))`, id).
+			OR EXISTS (SELECT 1 FROM identities o WHERE o.account_id = identities.account_id AND o.id <> identities.id
+				AND o.subject IS NOT NULL))`, id).
 			Delete(&Identity{})
 		if done.Error != nil {
 			return done.Error
@@ -250,10 +274,10 @@ func (s *Store) Unlink(ctx context.Context, accountID, id, keep, actor string) e
 		if done.RowsAffected == 0 {
 			return ErrLastWayIn
 		}
-		if err := s.endGrants(tx, "identity_id = ? AND root_id <> ?", id, keep); err != nil {
+		if _, err := s.endGrants(tx, "identity_id = ? AND root_id <> ?", id, who.RootID); err != nil {
 			return err
 		}
-		return s.audit(tx, actor, "identity.unlink", accountID, Succeeded, map[string]any{"provider": i.Provider})
+		return s.audit(tx, accountID, "identity.unlink", accountID, Succeeded, map[string]any{"provider": i.Provider})
 	})
 	return translate(err)
 }
@@ -269,7 +293,7 @@ func (s *Store) EndIdentity(ctx context.Context, provider, subject, reason strin
 		if err := raiseEpoch(tx, i.AccountID); err != nil {
 			return err
 		}
-		if err := s.endGrants(tx, "identity_id = ?", i.ID); err != nil {
+		if n, err := s.endGrants(tx, "identity_id = ?", i.ID); err != nil || n == 0 {
 			return err
 		}
 		return s.audit(tx, provider, "identity.end", i.AccountID, Succeeded, map[string]any{"provider": provider, "reason": reason})

@@ -30,6 +30,7 @@ const (
 	limitAddress = 1
 	limitAccount = 2
 	limitSignUp  = 3
+	limitRecord  = 4
 )
 
 // limitKey names one row: what is counted, in which window.
@@ -113,6 +114,31 @@ func (s *Store) Allow(ctx context.Context, l Limit, kind byte, subject string) (
 // AllowSignUp counts one sign-up from an address.
 func (s *Store) AllowSignUp(ctx context.Context, l Limit, address string) (time.Duration, error) {
 	return s.Allow(ctx, l, limitSignUp, address)
+}
+
+// AllowProvider counts one token that a provider must be asked about, together
+// with the sign-ins that failed from the address; forgive gives it back to one
+// that was good.
+func (s *Store) AllowProvider(ctx context.Context, l Limits, address string) (forgive func(), err error) {
+	k := l.PasswordAddress.at(limitAddress, address, s.now())
+	wait, err := s.Allow(ctx, l.PasswordAddress, limitAddress, address)
+	if err == nil && wait > 0 {
+		err = &LimitError{wait}
+	}
+	return func() { s.giveBack(ctx, k) }, err
+}
+
+// recordsPerHour is how often the same refusal is put on record.
+const recordsPerHour = 5
+
+// AuditRefusal is Audit for what somebody without an account can repeat at will:
+// each subject has a few records an hour.
+func (s *Store) AuditRefusal(ctx context.Context, subject, actor, action, target string, detail map[string]any) error {
+	wait, err := s.Allow(ctx, Limit{recordsPerHour, time.Hour}, limitRecord, action+" "+subject)
+	if err != nil || wait > 0 {
+		return err
+	}
+	return s.Audit(ctx, actor, action, target, Refused, detail)
 }
 
 // AllowPassword counts one guess at the password of someone who is signed in,

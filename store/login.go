@@ -60,9 +60,15 @@ func (s *Store) verify(ctx context.Context, a *Account, key, password string) (o
 
 // forgive takes back what attempt counted: nothing was learnt of the password.
 func (s *Store) forgive(ctx context.Context) {
+	for _, k := range workOf(ctx).forgive { // in the order of their locks
+		s.giveBack(ctx, k)
+	}
+}
+
+func (s *Store) giveBack(ctx context.Context, keys ...limitKey) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // it is often the request that ended
 	defer cancel()
-	for _, k := range workOf(ctx).forgive { // in the order of their locks
+	for _, k := range keys {
 		if _, err := s.exec(ctx, `UPDATE limits SET count = count - 1 WHERE count > 0 AND key = $1 AND slot = $2`, k.key, k.slot); err != nil {
 			s.log.WarnContext(ctx, "give back a sign-in that was not tried", "err", err)
 		}

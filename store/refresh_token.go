@@ -83,7 +83,7 @@ func (s *Store) RevokeReused(ctx context.Context, p *PresentedRefresh, address s
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := s.endGrants(tx, "id = ?", p.GrantID); err != nil {
+		if _, err := s.endGrants(tx, "id = ?", p.GrantID); err != nil {
 			return fmt.Errorf("end the family: %w", err)
 		}
 		return s.audit(tx, p.ClientID, "refresh_token.reuse", p.GrantID, Refused, map[string]any{"subject": p.Subject, "address": address})

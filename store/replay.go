@@ -31,9 +31,12 @@ func (s *Store) Used(ctx context.Context, digest []byte, clientID string) (bool,
 
 // takeOver lets the grant of w follow the one that its token was used for
 // before, which ends; or it returns ErrReplayed. It takes its locks in the
-// order of flushOnceGrant: the account's row, then the replay's.
+// order of flushOnceGrant: the client's row, the account's, the replay's.
 func (s *Store) takeOver(ctx context.Context, c conn, w *work) error {
 	if s.pool != nil {
+		if _, err := c.exec(ctx, `SELECT 1 FROM clients WHERE id = $1 FOR SHARE`, w.grant.ClientID); err != nil {
+			return err
+		}
 		if _, err := c.exec(ctx, `SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE`, w.grant.AccountID); err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func (s *Store) Flush(ctx context.Context) error {
 		return nil
 	}
 	n, err := s.flush(ctx, w)
-	if errors.Is(err, ErrReplayed) {
+	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrNotFound) {
 		return err
 	}
 	if err != nil {
@@ -100,7 +100,13 @@ func (s *Store) flush(ctx context.Context, w *work) (n int64, err error) {
 		if err := s.takeOver(ctx, c, w); err != nil {
 			return err
 		}
-		return c.row(ctx, flushAccountGrant, w.accountArgs()...).Scan(&n)
+		if err := c.row(ctx, flushAccountGrant, w.accountArgs()...).Scan(&n); err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrNotFound // and the first grant stays
+		}
+		return nil
 	})
 	return n, err
 }
@@ -160,9 +166,10 @@ const (
 	signedIn      = `UPDATE accounts SET last_login_at = $19, returned = returned OR last_login_at IS NOT NULL`
 	useOnce       = `INSERT INTO replays (digest, client_id, grant_id, used_at, expires_at) SELECT $32, $4, $1, $19, $33`
 	livingRoot    = `SELECT id FROM grants WHERE id = $2 AND revoked_at IS NULL AND expires_at > $19`
-	livingParent  = `SELECT t.signature FROM access_tokens t JOIN grants p ON p.id = t.grant_id
+	livingParent  = `SELECT p.id AS parent FROM access_tokens t JOIN grants p ON p.id = t.grant_id
 		 WHERE t.signature = $27 AND t.revoked_at IS NULL AND t.expires_at > $19 AND p.revoked_at IS NULL AND p.expires_at > $19`
 
+	insertChild  = `INSERT INTO grants (` + grantColumns + `, parent_id) SELECT ` + grantValues + `, `
 	insertGrant  = `INSERT INTO grants (` + grantColumns + `) SELECT ` + grantValues
 	insertAccess = `INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)
 		SELECT $21, $1, $22, $23, $24, $25, $26`
@@ -202,7 +209,7 @@ const (
 	flushChildGrant = `WITH c AS (` + enabledClient + ` FOR SHARE),
 		root AS (` + livingRoot + ` FOR SHARE),
 		p AS (` + livingParent + ` FOR SHARE),
-		g AS (` + insertGrant + ` FROM c, root, p RETURNING id),
+		g AS (` + insertChild + ` p.parent FROM c, root, p RETURNING id),
 		a AS (` + insertAccess + ` FROM g)
 		SELECT count(*) FROM g`
 )
@@ -232,6 +239,9 @@ func (s *Store) flushSQLite(ctx context.Context, c conn, w *work, args []any) (i
 		}
 	}
 	statements := []string{insertGrant, insertAccess}
+	if w.parent != nil {
+		statements[0] = insertChild + `grant_id FROM access_tokens WHERE signature = $27`
+	}
 	if w.grant.AccountID != nil && w.parent == nil {
 		statements = append(statements, signedIn+` WHERE id = $3`)
 	}
