@@ -25,9 +25,9 @@ func EmailKey(email string) string {
 	return norm.NFC.String(strings.ToLower(norm.NFC.String(strings.TrimSpace(email))))
 }
 
-// checkEmail accepts one bare addr-spec (RFC 5322 §3.4.1) of at most MaxEmail
-// characters.
-func checkEmail(email string) error {
+// CheckEmail returns a *FieldError unless email is one bare addr-spec (RFC 5322
+// §3.4.1) of at most MaxEmail characters.
+func CheckEmail(email string) error {
 	if email == "" {
 		return &FieldError{"email", "Please provide an email address"}
 	}

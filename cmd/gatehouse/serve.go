@@ -252,6 +252,7 @@ func (p *process) apiSite(ctx context.Context) (site, error) {
 	s, err := api.New(api.Config{
 		Issuer: p.cfg.apiIssuer(), ClientID: p.cfg.API.ClientID, ClientSecret: p.cfg.API.ClientSecret, Audience: p.cfg.API.Audience,
 		SignInClientID: p.cfg.API.SignInID, SignInClientSecret: p.cfg.API.SignInSecret, AccountsOpen: p.cfg.API.AccountsOpen,
+		DRF: p.cfg.API.DRF, DRFClientID: p.cfg.API.DRFID, DRFClientSecret: p.cfg.API.DRFSecret, DRFAll: p.cfg.API.DRFAll,
 		Origins: p.cfg.CORSOrigins, Limits: p.limits(), TrustedProxies: p.cfg.TrustedProxies, Log: p.log,
 	}, p.store)
 	if err != nil {
