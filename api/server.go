@@ -96,6 +96,7 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 		ClientSecret: cfg.ClientSecret,
 		Audience:     cfg.Audience,
 		Realm:        realm,
+		Now:          st.Now,
 		HTTPClient:   cfg.HTTPClient,
 		Fail:         s.failToken,
 		Log:          slog.New(slog.DiscardHandler), // our own event tells it, once
