@@ -6,13 +6,20 @@ FUZZTIME ?= 20s
 export FUZZTIME
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint vuln bench fuzz build help clean
+.PHONY: run test lint vuln bench fuzz build demo help clean
 
-run: build ## start everything on this machine, with a demo client and user (ARGS=… goes to gatehouse dev)
+run: ## start everything on this machine, with a demo client and user (ARGS=… goes to gatehouse dev)
+	@if command -v npm >/dev/null; then deploy/demo/build || echo "The demo frontend is not built; all else runs." >&2; fi
+	@$(MAKE) -s build
 	@exec bin/gatehouse dev $(ARGS)
 
-test: ## run every test on SQLite and on a throw-away PostgreSQL, with the race detector
-	@.ci/install gcc postgresql
+demo: ## build the demo frontend, which the next build embeds
+	@.ci/install npm
+	@deploy/demo/build
+
+test: demo ## run every test on SQLite and on a throw-away PostgreSQL, with the race detector
+	@.ci/install gcc postgresql chromium
+	@.ci/npm cmd/gatehouse/testdata/npm
 	@.ci/with-postgres go test -race -timeout 20m ./...
 
 lint: ## check with gofmt, go vet and staticcheck

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -28,7 +29,8 @@ type drfDetailBody struct {
 }
 
 func drfDetail(status int, detail string) *drfError {
-	return &drfError{status: status, body: drfDetailBody{detail}, code: codeOf(status), cause: errors.New(detail)}
+	code := strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
+	return &drfError{status: status, body: drfDetailBody{detail}, code: code, cause: errors.New(detail)}
 }
 
 // drfOAuth is an error of RFC 6749 §5.2.

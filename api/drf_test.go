@@ -86,7 +86,9 @@ func TestDRFReasons(t *testing.T) {
 			{"no JSON", "facebook", answering(400, `<html>`), 503, busy},
 			{"no error", "facebook", answering(400, `{"error":"<script>"}`), 503, busy},
 			{"no token", "facebook", answering(200, `{"token_type":"Bearer"}`), 503, busy},
-			{"redirect", "facebook", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, 503, busy},
+			{"redirect", "facebook", func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+			}, 503, busy},
 		} {
 			if tt.said == nil {
 				tt.said = answering(400, `{"error":"invalid_request","error_description":"x","reason":"`+tt.reason+`"}`)

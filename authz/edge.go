@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/rs/cors"
 
+	"gatehouse/social"
 	"gatehouse/store"
 )
 
@@ -102,13 +103,13 @@ func (s *Server) edge(rt route) http.Handler {
 	})
 }
 
-// write logs the event: a client's mistake at info, more sign-ins than the
-// machine can hash at warn, ours at error.
+// write logs the event: a client's mistake at info, a provider that is down and
+// more sign-ins than the machine can hash at warn, ours at error.
 func (s *Server) write(r *http.Request, path string, status int, took time.Duration, ev *event) {
 	level := slog.LevelInfo
 	switch {
 	case status < 500 || r.Context().Err() != nil: // then the client is gone, and what it asked for was broken off
-	case errors.Is(ev.cause, store.ErrBusy):
+	case errors.Is(ev.cause, store.ErrBusy), ev.reason == social.ReasonProviderDown:
 		level = slog.LevelWarn
 	default:
 		level = slog.LevelError

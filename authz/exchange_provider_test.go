@@ -135,7 +135,7 @@ func TestExchangeIsRefused(t *testing.T) {
 			{"unknown type", "web", mint(socialtest.TokenOptions{}), "urn:x", "", "invalid_request", "", "not supported"},
 			{"refresh token", "web", own.str("refresh_token"), typeRefreshToken, "", "invalid_request", "", "grant_type=refresh_token"},
 			{"refresh token called an access token", "web", own.str("refresh_token"), typeAccessToken, "", "invalid_request", "", "not an access token"},
-			{"JWT called an access token", "web", mint(socialtest.TokenOptions{}), typeAccessToken, google, "invalid_request", "", "send subject_token_type " + typeIDToken},
+			{"JWT called an access token", "web", mint(socialtest.TokenOptions{}), typeAccessToken, google, "invalid_request", "provider_refused", "send subject_token_type " + typeIDToken},
 			{"actor without type", "web", own.str("access_token"), typeAccessToken, "actor_token=x", "invalid_request", "", "actor_token_type is missing"},
 			{"actor type without actor", "web", own.str("access_token"), typeAccessToken, "actor_token_type=" + typeAccessToken, "invalid_request", "", "no actor_token"},
 			{"actor for a provider's token", "web", mint(socialtest.TokenOptions{}), typeIDToken, "actor_token=x&actor_token_type=" + typeAccessToken, "invalid_request", "", "access token of this server"},

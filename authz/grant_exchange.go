@@ -55,7 +55,7 @@ func readExchange(form url.Values) (*exchange, error) {
 		{e.subjectType == typeRefreshToken, "A refresh token cannot be exchanged; use grant_type=refresh_token."},
 		{!slices.Contains([]string{typeAccessToken, typeIDToken, typeJWT}, e.subjectType),
 			"This subject_token_type is not supported: use " + typeIDToken + " or " + typeAccessToken + "."},
-		{e.subjectType == typeAccessToken && isJWT(e.subject), "The subject_token is a JWT; send subject_token_type " + typeIDToken + "."},
+		{e.ours() && isJWT(e.subject), "The subject_token is a JWT; send subject_token_type " + typeIDToken + "."},
 		{e.actor != "" && actorType == "", "The parameter actor_token_type is missing."},
 		{e.actor == "" && actorType != "", "There is an actor_token_type and no actor_token."},
 		{e.actor != "" && actorType != typeAccessToken, "This actor_token_type is not supported: use " + typeAccessToken + "."},

@@ -76,7 +76,7 @@ func (s *Server) knownAccount(ctx context.Context, id *social.Identity) (*store.
 	if !known.Account.IsActive {
 		return nil, errAccountDisabled()
 	}
-	if known.Email != id.Email || known.Verified != id.EmailVerified {
+	if id.Email != "" && (known.Email != id.Email || known.Verified != id.EmailVerified) { // silence takes nothing back
 		if err := s.store.NoteEmail(ctx, known.IdentityID, id.Email, id.EmailVerified); err != nil {
 			return nil, fmt.Errorf("note the identity's address: %w", err)
 		}

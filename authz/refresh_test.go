@@ -61,7 +61,7 @@ func TestRefreshWithinAndAfterTheGrace(t *testing.T) {
 		if again.code != 200 || again.str("access_token") != r1.str("access_token") || again.str("refresh_token") != r1.str("refresh_token") {
 			t.Errorf("a retry got %d %s, want the pair of %s", again.code, again.text, r1.text)
 		}
-		if left := again.body["expires_in"].(float64); left < 888 || left > 891 {
+		if left := again.body["expires_in"].(float64); left < 870 || left > 891 {
 			t.Errorf("a retry 10 s later is told %v s", left)
 		}
 		r2 := w.refresh("web", r1.str("refresh_token"))

@@ -8,16 +8,18 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // introspection is the answer about a token (RFC 7662 §2.2).
 type introspection struct {
-	Active   bool        `json:"active"`
-	ClientID string      `json:"client_id"`
-	Audience audience    `json:"aud"`
-	Issuer   string      `json:"iss"`
-	Subject  string      `json:"sub"`
-	Expiry   numericDate `json:"exp"`
+	TokenType string      `json:"token_type"` // some name a refresh token so
+	Active    bool        `json:"active"`
+	ClientID  string      `json:"client_id"`
+	Audience  audience    `json:"aud"`
+	Issuer    string      `json:"iss"`
+	Subject   string      `json:"sub"`
+	Expiry    numericDate `json:"exp"`
 }
 
 // accessToken lets the provider say whom the token was issued to, and only then
@@ -50,6 +52,9 @@ func (g *generic) checkIntrospection(t Token, token *introspection) error {
 	if !token.Active {
 		return g.refused("is not valid or has expired; sign in again", errors.New("introspection says inactive"))
 	}
+	if strings.EqualFold(token.TokenType, "refresh_token") {
+		return g.unverifiable(errors.New("it is a refresh token"))
+	}
 	if token.Issuer != "" && token.Issuer != g.cfg.Issuer {
 		return g.unverifiable(fmt.Errorf("issuer %q", shown(token.Issuer)))
 	}
@@ -71,18 +76,24 @@ func (g *generic) introspect(ctx context.Context, text string) (*introspection, 
 		return nil, g.misconfigured(errors.New("access_tokens are on, and the provider has no introspection_endpoint"))
 	}
 	token := &introspection{}
+	var fault struct {
+		Error string `json:"error"` // RFC 6749 §5.2
+	}
 	ans, err := g.calls.do(ctx, request{
 		what:          "introspection",
 		url:           address,
 		form:          url.Values{"token": {text}, "token_type_hint": {"access_token"}},
 		authorization: basic(g.cfg.ClientID, g.cfg.ClientSecret),
 		into:          token,
+		fault:         &fault,
 	})
 	switch {
 	case err != nil:
 		return nil, err
 	case ans.ok():
 		return token, nil
+	case ans.status == http.StatusBadRequest && fault.Error == "unsupported_token_type": // RFC 7009 §2.2.1, which some borrow here
+		return nil, g.refused("is of a kind that it does not introspect", errors.New("introspection answered unsupported_token_type"))
 	case ans.status == http.StatusUnauthorized || ans.status == http.StatusForbidden || ans.status == http.StatusBadRequest:
 		// RFC 7662 §2.3: a bad token is answered 200, so this is about us.
 		return nil, g.misconfigured(fmt.Errorf("introspection answered %d to client_id with client_secret", ans.status))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,27 +77,25 @@ func TestConfigIsClampedToWhatVerifies(t *testing.T) {
 	}
 }
 
-// Each of these must take as long as a real hash; that they do is seen from
-// their being made to queue for it, and from the clock.
+// Each of these must cost what a real hash does: that they do is seen from the
+// memory that they fill, and from their being made to queue for it.
 func TestVerifyOfNothingCostsARealHash(t *testing.T) {
-	const memory = 8192 // KiB, long enough to time
+	const memory = 8192 // KiB, more than anything else here allocates
 	h := NewHasher(HasherConfig{Memory: memory, Time: 1, Queue: -1})
 	real, err := h.Hash(t.Context(), "correct horse")
 	if err != nil {
 		t.Fatal(err)
 	}
-	fastest := func(f func() error) time.Duration {
-		best := time.Hour
-		for range 5 {
-			start := time.Now()
-			if err := f(); err != nil && !errors.Is(err, ErrHashForm) {
-				t.Fatal(err)
-			}
-			best = min(best, time.Since(start))
+	allocated := func(f func() error) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if err := f(); err != nil && !errors.Is(err, ErrHashForm) {
+			t.Fatal(err)
 		}
-		return best
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
 	}
-	want := fastest(func() error { _, _, err := h.Verify(t.Context(), real, "guess"); return err })
+	want := allocated(func() error { _, _, err := h.Verify(t.Context(), real, "guess"); return err })
 	for name, call := range map[string]func() error{
 		"unknown account": func() error { return h.VerifyNothing(t.Context(), "nobody@example.com", "guess") },
 		"empty":           func() error { _, _, err := h.Verify(t.Context(), "", "guess"); return err },
@@ -105,8 +104,8 @@ func TestVerifyOfNothingCostsARealHash(t *testing.T) {
 		"over the cap":    func() error { _, _, err := h.Verify(t.Context(), vectorTooDear, "guess"); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := fastest(call); got < want/2 || got > want*2 {
-				t.Errorf("takes %v, a real hash %v", got, want)
+			if got := allocated(call); got < want/10*9 || got > want/10*11 || want < memory<<10 {
+				t.Errorf("fills %d bytes, a real hash %d", got, want)
 			}
 			if err := h.slots.Acquire(t.Context(), h.workers); err != nil {
 				t.Fatal(err)

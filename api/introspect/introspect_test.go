@@ -164,13 +164,9 @@ func TestCheckTimesOut(t *testing.T) {
 		answering(active)(rw, r)
 	}, func(c *Config) { c.Timeout = 50 * time.Millisecond })
 	defer close(release)
-	start := time.Now()
 	_, err := w.Check(t.Context(), testToken)
 	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
-	}
-	if d := time.Since(start); d > 2*time.Second {
-		t.Errorf("took %v", d)
 	}
 	noSecrets(t, fmt.Sprint(err))
 }

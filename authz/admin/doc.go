@@ -1,5 +1,6 @@
-// Package admin is the operators' REST API: clients, accounts, their grants
-// and the audit trail, under /admin/ on a listener of its own.
+// Package admin is the operators' REST API: clients, accounts, their grants,
+// the social providers and the audit trail, under /admin/ on a listener of its
+// own.
 //
 // It issues and checks no token: Config.Check, which cmd hands in, says who
 // acts. It makes no superuser, because whoever may is on the machine already
@@ -13,6 +14,7 @@
 //	client_secrets.go  /admin/clients/{id}/secrets
 //	accounts.go        /admin/accounts
 //	grants.go          /admin/accounts/{id}/grants
+//	providers.go       /admin/providers
 //	audit.go           /admin/audit, and change, which puts every change on record
 //
 // A request passes serve (edge.go), mux, guard (edge.go), huma's validation,

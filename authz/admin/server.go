@@ -51,6 +51,10 @@ type Config struct {
 	// still. Errors: ErrNoToken and ErrBadToken (401), ErrForbidden (403);
 	// any other is answered 503. Required.
 	Check func(*http.Request) (Actor, error)
+
+	// Providers says which social providers there are and how they are, without
+	// their secrets. Nil: there are none.
+	Providers func() []ProviderStatus
 }
 
 // Server answers the operators.
@@ -120,6 +124,8 @@ func (s *Server) routes(api huma.API) {
 	add(api, s, "GET", "/admin/accounts/{id}/grants", "listGrants", "List an account's live sign-ins, newest first", s.listGrants)
 	add(api, s, "DELETE", "/admin/accounts/{id}/grants", "revokeGrants", "End every sign-in of an account", s.revokeGrants)
 	add(api, s, "DELETE", "/admin/accounts/{id}/grants/{gid}", "revokeGrant", "End one sign-in with all that descends from it", s.revokeGrant)
+
+	add(api, s, "GET", "/admin/providers", "listProviders", "List the social providers, and how this process finds them", s.listProviders)
 
 	add(api, s, "GET", "/admin/audit", "listAudit", "List what was changed, newest first", s.listAudit)
 }

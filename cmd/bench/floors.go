@@ -143,10 +143,10 @@ type scanner interface{ Scan(dest ...any) error }
 
 // scanActive reads all that introspection tells.
 func scanActive(row scanner) error {
-	var text [8]string
+	var text [9]string
 	var account bool
 	var at [3]time.Time
-	return row.Scan(&text[0], &text[1], &text[2], &account, &text[3], &text[4], &text[5], &text[6], &text[7], &at[0], &at[1], &at[2])
+	return row.Scan(&text[0], &text[1], &text[2], &account, &text[3], &text[4], &text[5], &text[6], &text[7], &text[8], &at[0], &at[1], &at[2])
 }
 
 func selectPostgres(pool *pgxpool.Pool) work {

@@ -19,12 +19,14 @@ import (
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
+
+	"gatehouse/social"
 )
 
 // This file is the only place that reads environment, flags and configuration
-// files. config_keys.go lists the keys, config_values.go parses their values,
-// config_check.go says what a production process refuses, config_show.go
-// prints what is in force.
+// files. config_keys.go lists the keys, config_providers.go those of providers,
+// config_values.go parses their values, config_check.go says what a production
+// process refuses, config_show.go prints what is in force.
 
 // What the limits.* keys count in.
 const (
@@ -35,19 +37,19 @@ const (
 // Config is everything that one can set. Each field belongs to the key of the
 // same name (config_keys.go), and only loadConfig writes it.
 type Config struct {
-	Issuer           string                    // the https URL that clients know the server by; gatehouse dev takes its public address
-	PublicAddr       string                    // host:port, port 0 takes a free one; so do the other …Addr
-	AdminAddr        string                    // operators only; never reachable from outside
-	APIAddr          string                    // the resource API
-	DemoAddr         string                    // the demo frontend of gatehouse dev
-	MailAddr         string                    // the mail catcher of gatehouse dev
-	StubGoogleAddr   string                    // the stand-in for Google of gatehouse dev
-	StubFacebookAddr string                    // the stand-in for Facebook of gatehouse dev
-	DatabaseURL      string                    // sqlite:///path or postgres://…; may hold a password
-	Secrets          [][]byte                  // system secrets, the current one first, each as the bytes of its text
-	TLSCert          string                    // PEM file of the certificate and its chain, read again when it changes; empty: plain HTTP
-	TLSKey           string                    // PEM file of its key
-	Providers        map[string]map[string]any // settings by provider name, as they stand in the sources
+	Issuer           string          // the https URL that clients know the server by; gatehouse dev takes its public address
+	PublicAddr       string          // host:port, port 0 takes a free one; so do the other …Addr
+	AdminAddr        string          // operators only; never reachable from outside
+	APIAddr          string          // the resource API
+	DemoAddr         string          // the demo frontend of gatehouse dev
+	MailAddr         string          // the mail catcher of gatehouse dev
+	StubGoogleAddr   string          // the stand-in for Google of gatehouse dev
+	StubFacebookAddr string          // the stand-in for Facebook of gatehouse dev
+	DatabaseURL      string          // sqlite:///path or postgres://…; may hold a password
+	Secrets          [][]byte        // system secrets, the current one first, each as the bytes of its text
+	TLSCert          string          // PEM file of the certificate and its chain, read again when it changes; empty: plain HTTP
+	TLSKey           string          // PEM file of its key
+	Providers        []social.Config // by name
 	API              APIConfig
 	CORSOrigins      []string       // web origins allowed beside those of the clients
 	TrustedProxies   []netip.Prefix // peers whose X-Forwarded-For is believed
@@ -119,7 +121,7 @@ func loadConfig(src sources) (Config, origins, error) {
 		}
 		maps.Copy(from, l.from)
 	}
-	c := Config{from: from}
+	c := Config{Providers: namedProviders(from), from: from}
 	for _, k := range c.keys() {
 		v := all.Get(k.name)
 		if v == nil {
@@ -256,7 +258,7 @@ func (o *options) load(cmd *cobra.Command) (Config, error) {
 // Secret keys have none: anyone on the machine can read a command line.
 func addKeyFlags(cmd *cobra.Command, names ...string) {
 	for _, k := range new(Config).keys() {
-		if k.secret || k.name == "providers" || (len(names) > 0 && !slices.Contains(names, k.name)) {
+		if k.secret || (len(names) > 0 && !slices.Contains(names, k.name)) {
 			continue
 		}
 		cmd.Flags().String(flagOf(k.name), k.value, k.usage)

@@ -4,12 +4,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -134,20 +132,6 @@ func (c Config) checkTLS() error {
 	}
 	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
 		return c.wrong("tls.cert", err.Error())
-	}
-	return nil
-}
-
-// checkProviders refuses plain http beyond this machine, in whatever setting.
-func (c Config) checkProviders() error {
-	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
-		for _, setting := range slices.Sorted(maps.Keys(c.Providers[name])) {
-			s, _ := c.Providers[name][setting].(string)
-			u, err := url.Parse(s)
-			if err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
-				return c.wrong("providers."+name+"."+setting, "must be https: plain http is for loopback addresses only")
-			}
-		}
 	}
 	return nil
 }

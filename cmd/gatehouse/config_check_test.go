@@ -3,13 +3,18 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"gatehouse/social"
 )
 
 func TestCheckProduction(t *testing.T) {
 	good := Config{
 		Issuer: "https://auth.example.com", DatabaseURL: "sqlite:///db",
 		Secrets: [][]byte{[]byte(strings.Repeat("s", minSecret))},
-		from:    origins{"issuer": "env GATEHOUSE_ISSUER", "secrets": "file c.yaml"},
+		from:    origins{"issuer": "env GATEHOUSE_ISSUER", "secrets": "file c.yaml", "providers.corp.issuer": "env P"},
+	}
+	provider := func(p social.Config) func(*Config) {
+		return func(c *Config) { c.Providers = []social.Config{p} }
 	}
 	pair := writePair(t, t.TempDir(), "auth.example.com")
 	other := writePair(t, t.TempDir(), "auth.example.com")
@@ -46,12 +51,17 @@ func TestCheckProduction(t *testing.T) {
 		{"key without cert", func(c *Config) { c.TLSKey = pair.key }, "tls.cert: is not set"},
 		{"key of another cert", func(c *Config) { c.TLSCert, c.TLSKey = pair.cert, other.key }, "private key does not match"},
 		{"missing cert", func(c *Config) { c.TLSCert, c.TLSKey = "/nonexistent", pair.key }, "tls.cert: open /nonexistent"},
-		{"http provider", func(c *Config) {
-			c.Providers = map[string]map[string]any{"google": {"issuer": "http://accounts.example.com"}}
-		}, "providers.google.issuer: must be https"},
-		{"http provider on loopback", func(c *Config) {
-			c.Providers = map[string]map[string]any{"google": {"issuer": "http://127.0.0.1:9100", "client_id": "x"}}
-		}, ""},
+		{"provider", provider(social.Config{Name: "google", Audiences: []string{"x"}}), ""},
+		{"http provider", provider(social.Config{Name: "corp", Kind: "oidc", Audiences: []string{"x"}, Issuer: "http://accounts.example.com"}),
+			"providers.corp.issuer (env P): it must begin with https://"},
+		{"http provider on loopback", provider(social.Config{Name: "google", ClientID: "x", JWKSURI: "http://127.0.0.1:9100/certs"}), ""},
+		{"http beyond loopback beside it", provider(social.Config{Name: "google", ClientID: "x", JWKSURI: "http://[::1]/certs", UserInfoURL: "http://10.0.0.1/"}),
+			"providers.google.userinfo_url: it must begin with https://"},
+		{"provider without an audience", provider(social.Config{Name: "google", ClientSecret: "hunter2"}), "providers.google.audiences: name at least one client id"},
+		{"provider without an app", provider(social.Config{Name: "facebook", ClientID: "1"}), "providers.facebook: client_id, client_secret: facebook needs"},
+		{"provider of no kind", provider(social.Config{Name: "corp", ClientID: "x"}), "providers.corp.kind: use google, facebook or oidc"},
+		{"setting without effect", provider(social.Config{Name: "google", ClientID: "x", Issuer: "http://127.0.0.1:9100"}), "providers.google.issuer: google has its own"},
+		{"name with a dash first", provider(social.Config{Name: "-x", Kind: "google", ClientID: "x"}), "providers.-x: name "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := good

@@ -3,6 +3,8 @@ package main
 import (
 	"regexp"
 	"strings"
+
+	"gatehouse/social"
 )
 
 // envPrefix begins the environment variables that are ours.
@@ -17,8 +19,17 @@ type key struct {
 	field
 }
 
-// keys are all there are beside providers, each bound to its field of c.
+// keys are all there are, each bound to its field of c: the fixed ones, and
+// those of each provider that c has.
 func (c *Config) keys() []key {
+	all := c.fixedKeys()
+	for i := range c.Providers {
+		all = append(all, providerKeys(&c.Providers[i])...)
+	}
+	return all
+}
+
+func (c *Config) fixedKeys() []key {
 	const addr = "address of the "
 	return []key{
 		{"issuer", "", false, "https URL that clients know the server by", text(&c.Issuer)},
@@ -33,7 +44,6 @@ func (c *Config) keys() []key {
 		{"secrets", "", true, "system secrets of at least 32 bytes, the current one first", secrets(&c.Secrets)},
 		{"tls.cert", "", false, "PEM file of the certificate and its chain", text(&c.TLSCert)},
 		{"tls.key", "", false, "PEM file of the certificate's key", text(&c.TLSKey)},
-		{"providers", "", false, "settings of the providers by name", providers(&c.Providers)},
 		{"api.client_id", "", false, "client that the resource API introspects with", text(&c.API.ClientID)},
 		{"api.client_secret", "", true, "its secret", hiddenText(&c.API.ClientSecret)},
 		{"api.sign_in_client_id", "", false, "client that POST /accounts signs new users in with", text(&c.API.SignInID)},
@@ -56,41 +66,40 @@ func (c *Config) keys() []key {
 	}
 }
 
-// providerKey matches providers.<name>.<setting>, whatever the setting.
-var providerKey = regexp.MustCompile(`^providers\.[a-z0-9_-]+\.[a-z0-9_.-]+$`)
-
-func isKey(name string) bool {
-	for _, k := range new(Config).keys() {
+// findKey finds a key by name. A provider need not be configured for that.
+func findKey(name string) (key, bool) {
+	c := new(Config)
+	if m := providerKey.FindStringSubmatch(name); m != nil {
+		c.Providers = []social.Config{{Name: m[1]}}
+	}
+	for _, k := range c.keys() {
 		if k.name == name {
-			return name != "providers"
+			return k, true
 		}
 	}
-	return providerKey.MatchString(name)
+	return key{}, false
 }
 
-// isSection reports whether keys stand below name.
+func isKey(name string) bool {
+	_, ok := findKey(name)
+	return ok
+}
+
+// isSection reports whether keys stand below name. A provider with nothing
+// below it is none: whoever names it means something.
 func isSection(name string) bool {
 	for _, k := range new(Config).keys() {
 		if strings.HasPrefix(k.name, name+".") {
 			return true
 		}
 	}
-	return name == "providers" || strings.HasPrefix(name, "providers.")
+	return name == "providers"
 }
 
-// isSecret reports whether a value must not be shown. What a provider calls
-// its settings is not known here, so only plain ones are open.
+// isSecret reports whether a value must not be shown.
 func isSecret(name string) bool {
-	for _, k := range new(Config).keys() {
-		if k.name == name {
-			return k.secret
-		}
-	}
-	switch name[strings.LastIndexByte(name, '.')+1:] {
-	case "client_id", "app_id", "issuer", "url", "type", "name":
-		return false
-	}
-	return providerKey.MatchString(name)
+	k, _ := findKey(name)
+	return k.secret
 }
 
 // variableOf is the environment variable of a key, flagOf its flag.
@@ -118,18 +127,34 @@ func foreign(variable string) bool {
 // unknownKey says what to write instead of name. What stands below a key that
 // has nothing below it is not repeated: it may be part of a secret.
 func unknownKey(name string) string {
-	for _, k := range new(Config).keys() {
-		if strings.HasPrefix(name, k.name+".") && k.name != "providers" {
+	for _, k := range keysAround(name) {
+		if strings.HasPrefix(plain(name), k.name+".") {
 			return k.name + " takes a value, not keys of its own"
 		}
 	}
 	return "there is no key " + name + "; did you mean " + nearestKey(name) + "?"
 }
 
+// keysAround are the keys that name could be meant for, those of a provider
+// among them.
+func keysAround(name string) []key {
+	p := social.Config{Name: "google"}
+	if parts := strings.Split(plain(name), "."); len(parts) > 2 || parts[0] == "providers" && len(parts) > 1 {
+		p.Name = parts[1]
+	}
+	return (&Config{Providers: []social.Config{p}}).keys()
+}
+
+// notInKeys matches what no key has in it.
+var notInKeys = regexp.MustCompile(`[^a-z0-9._-]`)
+
+// plain is name as a key could be written.
+func plain(name string) string { return notInKeys.ReplaceAllString(strings.ToLower(name), "-") }
+
 // nearestKey is the key that takes the fewest edits to get to from name.
 func nearestKey(name string) string {
 	best, least := "", len(name)+1<<10
-	for _, k := range new(Config).keys() {
+	for _, k := range keysAround(name) {
 		if d := distance(name, k.name); d < least {
 			best, least = k.name, d
 		}

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -51,34 +49,15 @@ type setting struct {
 	Secret bool   `json:"secret,omitempty"`
 }
 
-// show lists the keys in their order, the providers' by name.
+// show lists the fixed keys in their order, then what is set of the providers.
 func (c Config) show() []setting {
 	var out []setting
 	for _, k := range c.keys() {
-		if k.name != "providers" {
-			out = append(out, setting{k.name, k.show(), c.from[k.name], k.secret})
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(c.from)) {
-			if path, ok := strings.CutPrefix(name, "providers."); ok {
-				out = append(out, setting{name, c.showProvider(name, path), c.from[name], isSecret(name)})
-			}
+		if from, ok := c.from[k.name]; ok {
+			out = append(out, setting{k.name, k.show(), from, k.secret})
 		}
 	}
 	return out
-}
-
-func (c Config) showProvider(name, path string) string {
-	provider, path, _ := strings.Cut(path, ".")
-	var v any = c.Providers[provider]
-	for part := range strings.SplitSeq(path, ".") {
-		m, _ := v.(map[string]any)
-		v = m[part]
-	}
-	if isSecret(name) {
-		return hidden(fmt.Sprint(v))
-	}
-	return fmt.Sprint(v)
 }
 
 // lengths tells of a list of secrets how long each is.

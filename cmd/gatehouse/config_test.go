@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gatehouse/social"
 )
 
 // write makes a file in a new folder and returns its path.
@@ -59,14 +61,27 @@ refresh: {grace: 0}
 limits: {password_account: 3, sign_up: 0}
 api: {drf: true, client_secret: s}
 log: {format: json, level: debug}
-providers: {google: {client_id: id, nested: {a: [1, 2]}}}
+providers:
+  google: {audiences: [web, android], presenters: [android], domains: [corp.example], require_nonce: true, max_age: 1h, access_tokens: true, jwks_uri: "https://k.example"}
+  facebook: {client_id: "1", client_secret: s, trust_email: true, sign_up: verified_only, graph_version: v26.0, graph_url: "https://g.example"}
+  corp_1: {kind: oidc, issuer: "https://corp.example", audiences: [us], auto_link: true, allow_reuse: false, userinfo_url: "https://u.example", introspection_url: "https://i.example", tokeninfo_url: "https://t.example"}
 `
 	environ := []string{
 		"GATEHOUSE_ISSUER=https://auth.example.com", "GATEHOUSE_SECRETS=" + one + "\n" + two + "\n",
 		"GATEHOUSE_CORS__ORIGINS=https://a.example, http://localhost:3000", "GATEHOUSE_TRUSTED_PROXIES=10.0.0.1/8 ::1",
 		"GATEHOUSE_REFRESH__GRACE=0s", "GATEHOUSE_LIMITS__PASSWORD_ACCOUNT=3", "GATEHOUSE_LIMITS__SIGN_UP=0",
 		"GATEHOUSE_API__DRF=true", "GATEHOUSE_API__CLIENT_SECRET=s", "GATEHOUSE_LOG__FORMAT=json", "GATEHOUSE_LOG__LEVEL=debug",
-		"GATEHOUSE_PROVIDERS__GOOGLE__CLIENT_ID=id",
+		"GATEHOUSE_PROVIDERS__GOOGLE__AUDIENCES=web android", "GATEHOUSE_PROVIDERS__GOOGLE__PRESENTERS=android",
+		"GATEHOUSE_PROVIDERS__GOOGLE__DOMAINS=corp.example", "GATEHOUSE_PROVIDERS__GOOGLE__REQUIRE_NONCE=true",
+		"GATEHOUSE_PROVIDERS__GOOGLE__MAX_AGE=60m", "GATEHOUSE_PROVIDERS__GOOGLE__ACCESS_TOKENS=true",
+		"GATEHOUSE_PROVIDERS__GOOGLE__JWKS_URI=https://k.example",
+		"GATEHOUSE_PROVIDERS__FACEBOOK__CLIENT_ID=1", "GATEHOUSE_PROVIDERS__FACEBOOK__CLIENT_SECRET=s",
+		"GATEHOUSE_PROVIDERS__FACEBOOK__TRUST_EMAIL=true", "GATEHOUSE_PROVIDERS__FACEBOOK__SIGN_UP=verified_only",
+		"GATEHOUSE_PROVIDERS__FACEBOOK__GRAPH_VERSION=v26.0", "GATEHOUSE_PROVIDERS__FACEBOOK__GRAPH_URL=https://g.example",
+		"GATEHOUSE_PROVIDERS__CORP_1__KIND=oidc", "GATEHOUSE_PROVIDERS__CORP_1__ISSUER=https://corp.example",
+		"GATEHOUSE_PROVIDERS__CORP_1__AUDIENCES=us", "GATEHOUSE_PROVIDERS__CORP_1__AUTO_LINK=true", "GATEHOUSE_PROVIDERS__CORP_1__ALLOW_REUSE=false",
+		"GATEHOUSE_PROVIDERS__CORP_1__USERINFO_URL=https://u.example", "GATEHOUSE_PROVIDERS__CORP_1__INTROSPECTION_URL=https://i.example",
+		"GATEHOUSE_PROVIDERS__CORP_1__TOKENINFO_URL=https://t.example",
 	}
 	for name, src := range map[string]sources{
 		"file":        {file: write(t, "c.yaml", fromYAML)},
@@ -77,20 +92,25 @@ providers: {google: {client_id: id, nested: {a: [1, 2]}}}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := c.Providers["google"]["client_id"]; got != "id" {
-				t.Errorf("provider's client_id = %v", got)
-			}
 			want := Config{
 				Issuer: "https://auth.example.com", Secrets: [][]byte{[]byte(one), []byte(two)},
 				PublicAddr: "127.0.0.1:9000", AdminAddr: "127.0.0.1:9001", APIAddr: "127.0.0.1:8000", DemoAddr: "127.0.0.1:3000",
 				MailAddr: "127.0.0.1:9090", StubGoogleAddr: "127.0.0.1:9100", StubFacebookAddr: "127.0.0.1:9101",
+				Providers: []social.Config{
+					{Name: "corp_1", Kind: "oidc", Issuer: "https://corp.example", Audiences: []string{"us"}, Policy: social.Policy{AutoLink: true},
+						UserInfoURL: "https://u.example", IntrospectURL: "https://i.example", TokenInfoURL: "https://t.example"},
+					{Name: "facebook", ClientID: "1", ClientSecret: "s", TrustEmail: true, Policy: social.Policy{SignUp: social.SignUpVerifiedOnly},
+						GraphVersion: "v26.0", GraphURL: "https://g.example"},
+					{Name: "google", Audiences: []string{"web", "android"}, Presenters: []string{"android"}, Domains: []string{"corp.example"},
+						RequireNonce: true, MaxAge: time.Hour, AccessTokens: true, JWKSURI: "https://k.example"},
+				},
 				API:            APIConfig{DRF: true, ClientSecret: "s"},
 				CORSOrigins:    []string{"https://a.example", "http://localhost:3000"},
 				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 				Limits:         LimitsConfig{PasswordAccount: 3, PasswordAddress: 100},
 				LogFormat:      "json", LogLevel: slog.LevelDebug,
 			}
-			c.from, c.Providers = nil, nil
+			c.from = nil
 			if diff := cmp.Diff(want, c, cmp.AllowUnexported(Config{}), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 				t.Error(diff)
 			}
@@ -105,6 +125,20 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"key below a key", "issuer: {a: b}", "", "issuer takes a value, not keys of its own"},
 		{"section with a value", "limits: 3", "", "there is no key limits"},
 		{"provider without settings", "providers: {google: x}", "", "there is no key providers.google"},
+		{"provider with nothing in it", "providers: {google: {}}", "", "there is no key providers.google; did you mean providers.google."},
+		{"unknown setting", "providers: {corp: {audience: [a]}}", "", "there is no key providers.corp.audience; did you mean providers.corp.audiences?"},
+		{"setting of a provider in upper case", "providers: {Corp: {kind: oidc}}", "", "there is no key providers.Corp.kind; did you mean providers.corp.kind?"},
+		{"setting below a setting", "providers: {google: {issuer: {a: b}}}", "", "providers.google.issuer takes a value, not keys of its own"},
+		{"section misspelt", "provider: {corp: {kind: oidc}}", "", "did you mean providers.corp.kind?"},
+		{"variable of an unknown setting", "", "GATEHOUSE_PROVIDERS__GOOGLE__CLIENT=x", "did you mean GATEHOUSE_PROVIDERS__GOOGLE__CLIENT_ID?"},
+		{"file of a setting that is no secret", "", "GATEHOUSE_PROVIDERS__GOOGLE__AUDIENCES_FILE=/x", "did you mean GATEHOUSE_PROVIDERS__GOOGLE__AUDIENCES?"},
+		{"kind of provider", "providers: {corp: {kind: saml}}", "", "providers.corp.kind (file "},
+		{"audience of numbers", "providers: {google: {audiences: [1]}}", "", "1 is not text; put it in quotes"},
+		{"app id as a number", "providers: {facebook: {client_id: 250250250}}", "", "is not text; put it in quotes"},
+		{"neither of a provider", "providers: {google: {auto_link: maybe}}", "", "maybe is neither true nor false"},
+		{"max_age of nothing", "providers: {google: {max_age: 0s}}", "", "must be above zero"},
+		{"max_age of days", "", "GATEHOUSE_PROVIDERS__GOOGLE__MAX_AGE=1d", "1d is not a duration"},
+		{"sign_up", "", "GATEHOUSE_PROVIDERS__GOOGLE__SIGN_UP=closed", "closed is not one of open, verified_only"},
 		{"duplicate key", "issuer: a\nissuer: b", "", "already defined"},
 		{"not YAML", "a: [", "", "c.yaml: yaml:"},
 		{"not a map", "hello", "", "c.yaml: yaml:"},
@@ -153,7 +187,8 @@ func TestLoadConfigKeepsSecrets(t *testing.T) {
 	secret := rand.Text()
 	for _, yaml := range []string{
 		"secrets: {" + secret + ": x}", "secrets: *" + secret, "secrets: [\"\\xg" + secret + "\"]", "secrets: !!int " + secret,
-		"secrets: [{a: " + secret + "}]", "api: {client_secret: [" + secret + "]}", "database: {url: 'x" + secret + "'}",
+		"secrets: [{a: " + secret + "}]", "api: {client_secret: [" + secret + "]}", "providers: {g: {client_secret: [" + secret + "]}}",
+		"providers: {g: {client_secret: {" + secret + ": x}}}", "providers: {G g: {client_secret: {a: {" + secret + ": x}}}}", "database: {url: 'x" + secret + "'}",
 		"database: {url: 'postgres://u:%zz" + secret + "@h:port/'}", "'" + secret, secret + ": 1\n" + secret + ": 1", secret,
 	} {
 		_, _, err := loadConfig(sources{file: write(t, "c.yaml", yaml)})
@@ -170,10 +205,13 @@ func TestLoadConfigSecretFiles(t *testing.T) {
 	for variable, field := range map[string]func(Config) any{
 		"GATEHOUSE_SECRETS_FILE":                          func(c Config) any { return string(bytes.Join(c.Secrets, nil)) },
 		"GATEHOUSE_API__CLIENT_SECRET_FILE":               func(c Config) any { return c.API.ClientSecret },
-		"GATEHOUSE_PROVIDERS__GOOGLE__CLIENT_SECRET_FILE": func(c Config) any { return c.Providers["google"]["client_secret"] },
+		"GATEHOUSE_PROVIDERS__GOOGLE__CLIENT_SECRET_FILE": func(c Config) any { return c.Providers[0].ClientSecret },
 	} {
 		c, _, err := loadConfig(sources{environ: []string{variable + "=" + name}})
-		if err != nil || field(c) != "the-secret" {
+		if err != nil {
+			t.Fatalf("%s: %v", variable, err)
+		}
+		if field(c) != "the-secret" {
 			t.Errorf("%s: %v, %v", variable, field(c), err)
 		}
 	}

@@ -112,13 +112,21 @@ func words(v any) ([]string, error) {
 		for _, item := range v {
 			s, ok := item.(string)
 			if !ok {
-				return nil, fmt.Errorf("%v is not text", item)
+				return nil, fmt.Errorf("%v is not text; put it in quotes", item)
 			}
 			list = append(list, s)
 		}
 		return list, nil
 	}
 	return nil, errors.New("is not a list")
+}
+
+func texts(to *[]string) field {
+	return field{func(v any) error {
+		list, err := words(v)
+		*to = list
+		return err
+	}, func() string { return strings.Join(*to, ", ") }}
 }
 
 // webOrigins are written as a browser writes its Origin header (RFC 6454 §6.2).
@@ -187,6 +195,20 @@ func duration(to *time.Duration) field {
 	}, func() string { return to.String() }}
 }
 
+// lifetime is a duration of which zero would mean the default.
+func lifetime(to *time.Duration) field {
+	f := duration(to)
+	return field{func(v any) error {
+		if err := f.set(v); err != nil {
+			return err
+		}
+		if *to == 0 {
+			return errors.New("must be above zero")
+		}
+		return nil
+	}, f.show}
+}
+
 func oneOf(to *string, allowed ...string) field {
 	return field{func(v any) error {
 		for _, s := range allowed {
@@ -207,19 +229,4 @@ func level(to *slog.Level) field {
 		}
 		return to.UnmarshalText([]byte(s))
 	}, func() string { return strings.ToLower(to.String()) }}
-}
-
-func providers(to *map[string]map[string]any) field {
-	return field{func(v any) error {
-		*to = make(map[string]map[string]any)
-		m, _ := v.(map[string]any)
-		for name, settings := range m {
-			s, ok := settings.(map[string]any)
-			if !ok {
-				return fmt.Errorf("%s has no settings", name)
-			}
-			(*to)[name] = s
-		}
-		return nil
-	}, func() string { return fmt.Sprint(len(*to)) }}
 }

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -54,7 +56,8 @@ func startDev(t *testing.T, dir string, args ...string) *devRun {
 	ctx, cancel := context.WithCancel(context.Background())
 	root := newRoot()
 	root.SetArgs(append([]string{"dev", "--data", filepath.Join(dir, "data"), "--ready-file", d.file, "--log-level", "error",
-		"--public-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0"}, args...))
+		"--public-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0",
+		"--demo-addr", "127.0.0.1:0", "--stub-google-addr", "127.0.0.1:0", "--stub-facebook-addr", "127.0.0.1:0"}, args...))
 	root.SetOut(d.screen)
 	var result error
 	done := make(chan struct{})
@@ -225,7 +228,8 @@ func TestSecondStartFindsEverythingAgain(t *testing.T) {
 		t.Errorf("the ready file is still there: %v", err)
 	}
 	second := startDev(t, dir, audience)
-	if second.ready.Clients["web"] != first.ready.Clients["web"] || second.ready.User != first.ready.User {
+	if second.ready.Clients["web"] != first.ready.Clients["web"] || second.ready.User != first.ready.User ||
+		second.ready.Providers["google"].ClientID != first.ready.Providers["google"].ClientID {
 		t.Error("other credentials")
 	}
 	if code, _ := second.form("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token["refresh_token"].(string)}}); code != 200 {
@@ -288,18 +292,13 @@ func (d *devRun) tutorialToken() map[string]any {
 	tutorial := d.ready.Clients["tutorial"]
 	form := url.Values{"grant_type": {"password"}, "username": {d.ready.User.Email}, "password": {d.ready.User.Password},
 		"client_id": {tutorial.ID}, "client_secret": {tutorial.Secret}}
-	req, err := http.NewRequest("POST", d.ready.Issuer+"/oauth2/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	_, token := d.send(req)
+	_, token := d.post(form)
 	return token
 }
 
 func TestDevAnswersLoopbackNamesAlone(t *testing.T) {
 	d := startDev(t, t.TempDir())
-	for _, address := range []string{d.ready.Issuer, d.ready.Admin, d.ready.API} {
+	for _, address := range []string{d.ready.Issuer, d.ready.Admin, d.ready.API, d.ready.Providers["google"].URL, d.ready.Providers["facebook"].URL} {
 		req, _ := http.NewRequest("GET", address+"/livez", nil)
 		req.Host = "evil.example.com"
 		if code, _ := d.send(req); code != http.StatusMisdirectedRequest {
@@ -308,18 +307,65 @@ func TestDevAnswersLoopbackNamesAlone(t *testing.T) {
 	}
 }
 
-// TestScreenSaysWhatToTypeNext pastes the line that the screen shows.
+// TestScreenSaysWhatToTypeNext pastes the lines that the screen shows into a
+// shell, whose curl is ours.
 func TestScreenSaysWhatToTypeNext(t *testing.T) {
 	d := startDev(t, t.TempDir())
-	line := regexp.MustCompile(`curl -s (\S+) -u (\S+):(\S+) -d grant_type=password -d username=(\S+) -d password=(\S+)\n`).
-		FindStringSubmatch(d.screen.String())
-	if line == nil {
+	lines := regexp.MustCompile(`(?m)^  ((?:TOKEN=\$\()?curl -s .*)$`).FindAllStringSubmatch(d.screen.String(), -1)
+	if len(lines) != 4 {
 		t.Fatal(d.screen.String())
 	}
-	req, _ := http.NewRequest("POST", line[1], strings.NewReader("grant_type=password&username="+line[4]+"&password="+line[5]))
-	req.SetBasicAuth(line[2], line[3])
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if code, token := d.send(req); code != 200 {
-		t.Errorf("%d %v", code, token)
+	var password, exchanged, me map[string]any
+	run := func(script string, into *map[string]any) {
+		t.Helper()
+		out, err := exec.Command("sh", "-c", script).CombinedOutput()
+		if err != nil || json.Unmarshal(out, into) != nil {
+			t.Fatalf("%s: %v %s", script, err, out)
+		}
 	}
+	run(lines[0][1], &password)
+	run(lines[1][1]+"\n"+lines[2][1], &exchanged)
+	for email, token := range map[string]map[string]any{"demo@example.com": password, "ada@gmail.com": exchanged} {
+		text, _ := token["access_token"].(string)
+		run(strings.Replace(lines[3][1], "ACCESS_TOKEN", text, 1), &me)
+		if me["email"] != email {
+			t.Errorf("%s: %v, %v", email, token, me)
+		}
+	}
+}
+
+// curl knows what the screen makes use of.
+func curl() {
+	req, body := &http.Request{Method: "GET", Header: http.Header{}}, []string(nil)
+	for args := os.Args[1:]; len(args) > 0; args = args[1:] {
+		value := ""
+		if len(args[0]) == 2 && args[0] != "-s" {
+			value, args = args[1], append([]string{args[0]}, args[2:]...)
+		}
+		switch args[0] {
+		case "-s":
+		case "-u":
+			user, password, _ := strings.Cut(value, ":")
+			req.SetBasicAuth(user, password)
+		case "-H":
+			name, text, _ := strings.Cut(value, ": ")
+			req.Header.Set(name, text)
+		case "-d":
+			req.Method, body = "POST", append(body, value)
+		default:
+			req.URL, _ = url.Parse(args[0])
+		}
+	}
+	if body != nil {
+		req.Body = io.NopCloser(strings.NewReader(strings.Join(body, "&")))
+		if req.Header.Get("Content-Type") == "" {
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(7)
+	}
+	io.Copy(os.Stdout, resp.Body)
 }

@@ -129,3 +129,29 @@ func TestDRFOtherClients(t *testing.T) {
 		}
 	})
 }
+
+// TestDevServesTheTutorial is what its frontend does, against gatehouse dev.
+func TestDevServesTheTutorial(t *testing.T) {
+	d := startDev(t, t.TempDir())
+	base, tutorial := d.ready.API+"/api-auth/", d.ready.Clients["tutorial"]
+	code, made := d.call("POST", base+"create/", "", `{"email":"bo@example.com","username":"bo","first_name":"Bo","password":"`+drfPassword+`"}`)
+	if code != 201 || made["refresh_token"] == nil || made["expires_in"] != 36000.0 {
+		t.Fatalf("create/: %d %v", code, made)
+	}
+	if code, me := d.call("GET", base+"currentUser/", made["access_token"].(string), ""); code != 200 || me["username"] != "bo" {
+		t.Errorf("currentUser/: %d %v", code, me)
+	}
+	if code, _ := d.call("GET", base+"all/", "", ""); code != 200 {
+		t.Errorf("all/: %d", code)
+	}
+	for backend, provider := range map[string]string{"google-oauth2": "google", "facebook": "facebook"} {
+		idToken, accessToken := d.mint(provider, `{"email":"cara.mia@gmail.com","name":"Cara Mia"}`)
+		for _, token := range []string{accessToken, idToken} {
+			code, pair := d.call("POST", base+"convert-token", "", `{"grant_type":"convert_token","backend":"`+backend+`","token":"`+token+
+				`","client_id":"`+tutorial.ID+`","client_secret":"`+tutorial.Secret+`"}`)
+			if user, _ := pair["user"].(map[string]any); code != 200 || user["first_name"] != "Cara" {
+				t.Errorf("convert-token of %s: %d %v", provider, code, pair)
+			}
+		}
+	}
+}

@@ -8,6 +8,7 @@
 //	tlsreload.go      certificates that are read again when they change
 //	hostcheck.go      what keeps web pages away from gatehouse dev
 //	NAME.go           the subcommand of that name
+//	dev_*.go          what gatehouse dev keeps, makes and says
 //
 // To keep: a secret never gets into an error, a log line or an output.
 package main

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"gatehouse/api"
 	"gatehouse/authz"
 	"gatehouse/authz/admin"
+	"gatehouse/social"
 	"gatehouse/store"
 )
 
@@ -64,7 +66,7 @@ func newAPI(o *options) *cobra.Command {
 				return c.wrong("database.url", "one process owns a SQLite file: run gatehouse serve --api")
 			}
 			p := &process{cfg: c, log: c.logger(os.Stderr)}
-			return p.run(cmd.Context(), false, p.apiSite)
+			return p.run(cmd.Context(), false, p.api())
 		},
 	}
 	addKeyFlags(cmd)
@@ -73,28 +75,38 @@ func newAPI(o *options) *cobra.Command {
 
 func serve(ctx context.Context, c Config, migrate, withAPI bool) error {
 	p := &process{cfg: c, log: c.logger(os.Stderr)}
-	makers := []siteMaker{p.publicSite, p.adminSite}
+	parts := []part{p.public(), p.admin()}
 	if withAPI {
-		makers = append(makers, p.apiSite)
+		parts = append(parts, p.api())
 	}
-	return p.run(ctx, migrate, makers...)
+	return p.run(ctx, migrate, parts...)
 }
 
 // process is what serve, api and dev run: listeners on one store.
 type process struct {
-	cfg   Config
-	log   *slog.Logger
-	cert  *certificate // nil: plain HTTP
-	store *store.Store
-	authz *authz.Server
+	cfg       Config
+	log       *slog.Logger
+	cert      *certificate // nil: plain HTTP
+	store     *store.Store
+	urls      map[string]string // of the listeners by key; written only by open
+	providers []social.Provider // in the order of cfg.Providers; written only by publicHandler
+	authz     *authz.Server
 }
 
-// siteMaker opens one listener and makes what answers there.
-type siteMaker func(context.Context) (site, error)
+// part is one listener and what makes its handler, which is called in the
+// order of the parts once all of them listen: each may know where the others are.
+type part struct {
+	key, addr string
+	handler   func() (http.Handler, error)
+}
+
+func (p *process) public() part { return part{"public.addr", p.cfg.PublicAddr, p.publicHandler} }
+func (p *process) admin() part  { return part{"admin.addr", p.cfg.AdminAddr, p.adminHandler} }
+func (p *process) api() part    { return part{"api.addr", p.cfg.APIAddr, p.apiHandler} }
 
 // run opens the store and every listener, serves until ctx ends, and closes
 // the store when the last request has been answered.
-func (p *process) run(ctx context.Context, migrate bool, makers ...siteMaker) error {
+func (p *process) run(ctx context.Context, migrate bool, parts ...part) error {
 	if err := p.openStore(ctx, migrate); err != nil {
 		return err
 	}
@@ -110,27 +122,45 @@ func (p *process) run(ctx context.Context, migrate bool, makers ...siteMaker) er
 			return err
 		}
 	}
-	sites, err := makeSites(ctx, makers)
+	sites, err := p.open(ctx, parts)
 	if err != nil {
 		return err
 	}
 	return p.serve(ctx, servers{Log: p.log}, sites)
 }
 
-// makeSites opens all listeners or none.
-func makeSites(ctx context.Context, makers []siteMaker) ([]site, error) {
-	var sites []site
-	for _, open := range makers {
-		at, err := open(ctx)
+// open opens all listeners or none, and makes what answers on them. What was
+// left to the addresses in the configuration is filled in between.
+func (p *process) open(ctx context.Context, parts []part) (sites []site, err error) {
+	defer func() {
 		if err != nil {
-			for _, s := range sites {
-				s.close()
-			}
-			return nil, err
+			closeAll(sites)
 		}
-		sites = append(sites, at)
+	}()
+	p.urls = make(map[string]string)
+	for _, part := range parts {
+		l, err := listen(ctx, part.key, part.addr, p.cert)
+		if err != nil {
+			return sites, err
+		}
+		sites = append(sites, site{listener: l})
+		p.urls[part.key] = l.url()
+	}
+	p.cfg.Issuer = cmp.Or(p.cfg.Issuer, p.urls["public.addr"]) // in dev alone
+	p.cfg.API.Audience = cmp.Or(p.cfg.API.Audience, p.urls["api.addr"])
+	for i, part := range parts {
+		sites[i].http1 = part.key == "api.addr" && p.cfg.API.DRF // old frontends look for the reason phrase
+		if sites[i].handler, err = part.handler(); err != nil {
+			return sites, err
+		}
 	}
 	return sites, nil
+}
+
+func closeAll(sites []site) {
+	for _, s := range sites {
+		s.close()
+	}
 }
 
 // serve answers until ctx ends, with the store's upkeep beside, which is the
@@ -182,37 +212,32 @@ func (p *process) limits() store.Limits {
 	}
 }
 
-func (p *process) publicSite(ctx context.Context) (site, error) {
-	l, err := listen(ctx, "public.addr", p.cfg.PublicAddr, p.cert)
-	if err != nil {
-		return site{}, err
+func (p *process) publicHandler() (http.Handler, error) {
+	var err error
+	if p.providers, err = p.cfg.newProviders(p.log); err != nil {
+		return nil, err
 	}
-	if p.cfg.Issuer == "" { // in dev alone
-		p.cfg.Issuer = l.url()
+	var audiences []string
+	if p.cfg.API.Audience != "" {
+		audiences = []string{p.cfg.API.Audience}
 	}
 	p.authz, err = authz.New(authz.Config{
 		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
-		TrustedProxies: p.cfg.TrustedProxies, Log: p.log,
+		TrustedProxies: p.cfg.TrustedProxies, Providers: p.providers, AccountAudiences: audiences, Log: p.log,
 	}, p.store)
 	if err != nil {
-		l.close()
-		return site{}, err
+		return nil, err
 	}
-	return site{l, p.authz.Handler()}, nil
+	return p.authz.Handler(), nil
 }
 
-// adminSite comes after publicSite, whose tokens it takes.
-func (p *process) adminSite(ctx context.Context) (site, error) {
-	l, err := listen(ctx, "admin.addr", p.cfg.AdminAddr, p.cert)
+// adminHandler comes after publicHandler, whose tokens it takes.
+func (p *process) adminHandler() (http.Handler, error) {
+	s, err := admin.New(admin.Config{Issuer: p.cfg.Issuer, Check: p.checkOperator, Providers: p.providerStatus, Log: p.log}, p.store)
 	if err != nil {
-		return site{}, err
+		return nil, err
 	}
-	s, err := admin.New(admin.Config{Issuer: p.cfg.Issuer, Check: p.checkOperator, Log: p.log}, p.store)
-	if err != nil {
-		l.close()
-		return site{}, err
-	}
-	return site{l, s.Handler()}, nil
+	return s.Handler(), nil
 }
 
 // checkOperator reads the Bearer token of an admin request (RFC 6750 §2.1) and
@@ -241,13 +266,9 @@ func (p *process) checkOperator(r *http.Request) (admin.Actor, error) {
 	return admin.Actor{ClientID: client}, nil
 }
 
-func (p *process) apiSite(ctx context.Context) (site, error) {
-	l, err := listen(ctx, "api.addr", p.cfg.APIAddr, p.cert)
-	if err != nil {
-		return site{}, err
-	}
-	if p.cfg.API.Audience == "" {
-		p.cfg.API.Audience = l.url()
+func (p *process) apiHandler() (http.Handler, error) {
+	if p.cfg.API.DRF && p.cfg.Limits.PasswordAddress > 0 && len(p.cfg.TrustedProxies) == 0 {
+		p.log.Warn("sign-ins through /api-auth/ count as from one address: add the API's own to the authorization server's trusted_proxies", "key", "trusted_proxies")
 	}
 	s, err := api.New(api.Config{
 		Issuer: p.cfg.apiIssuer(), ClientID: p.cfg.API.ClientID, ClientSecret: p.cfg.API.ClientSecret, Audience: p.cfg.API.Audience,
@@ -256,8 +277,7 @@ func (p *process) apiSite(ctx context.Context) (site, error) {
 		Origins: p.cfg.CORSOrigins, Limits: p.limits(), TrustedProxies: p.cfg.TrustedProxies, Log: p.log,
 	}, p.store)
 	if err != nil {
-		l.close()
-		return site{}, err
+		return nil, err
 	}
-	return site{l, s.Handler()}, nil
+	return s.Handler(), nil
 }

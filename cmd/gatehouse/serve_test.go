@@ -27,6 +27,7 @@ func production(databaseURL string) []string {
 		"PATH=" + os.Getenv("PATH"), "GATEHOUSE_ISSUER=http://127.0.0.1:9000", "GATEHOUSE_SECRETS=" + productionSecret,
 		"GATEHOUSE_DATABASE__URL=" + databaseURL, "GATEHOUSE_API__CLIENT_ID=resource", "GATEHOUSE_API__CLIENT_SECRET=" + productionSecret,
 		"GATEHOUSE_PUBLIC__ADDR=127.0.0.1:0", "GATEHOUSE_ADMIN__ADDR=127.0.0.1:0", "GATEHOUSE_API__ADDR=127.0.0.1:0",
+		"GATEHOUSE_PROVIDERS__GOOGLE__AUDIENCES=web.apps.googleusercontent.com", // whom no start-up calls
 	}
 }
 

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// devReady is the ready file: where everything is, for programs.
+type devReady struct {
+	Issuer string `json:"issuer"`
+	Admin  string `json:"admin"`
+	API    string `json:"api"`
+	Demo   string `json:"demo,omitempty"`
+	devCredentials
+	Providers map[string]devProvider `json:"providers"` // the stand-ins
+}
+
+type devProvider struct {
+	URL      string `json:"url"`
+	ClientID string `json:"client_id"`
+}
+
+// announce says on the screen what to type next, and in the ready file where
+// everything is.
+func (p *devProcess) announce(screen io.Writer) {
+	ready := devReady{p.cfg.Issuer, p.urls["admin.addr"], p.urls["api.addr"], p.urls["demo.addr"], p.data.devCredentials, p.standing}
+	fmt.Fprintf(screen, "\nGatehouse runs for development. Its data is in %s.\n", p.data.dir)
+	ready.print(screen)
+	if p.readyFile == "" {
+		return
+	}
+	text, err := json.MarshalIndent(ready, "", "  ")
+	if err == nil {
+		err = writeWhole(p.readyFile, append(text, '\n'))
+	}
+	if err != nil {
+		p.log.Error("write the ready file", "err", err)
+	}
+}
+
+// print shows the addresses, the people, and lines to paste into a shell.
+func (r devReady) print(screen io.Writer) {
+	fmt.Fprintf(screen, `
+  authorization server  %s
+  operators             %s
+  resource API          %s
+`, r.Issuer, r.Admin, r.API)
+	if r.Demo != "" {
+		fmt.Fprintf(screen, "  demo frontend         %s\n", r.Demo)
+	}
+	google, hasGoogle := r.Providers["google"]
+	facebook, hasFacebook := r.Providers["facebook"]
+	if hasGoogle {
+		fmt.Fprintf(screen, "  stand-in for Google   %s\n", google.URL)
+	}
+	if hasFacebook {
+		fmt.Fprintf(screen, "  and for Facebook      %s\n", facebook.URL)
+	}
+	web, user := r.Clients["web"], r.User
+	fmt.Fprintf(screen, `
+  user       %s  password %s
+  superuser  %s  password %s
+
+Get a token:
+
+  curl -s %s/oauth2/token -u %s:%s -d grant_type=password -d username=%s -d password=%s
+
+`, user.Email, user.Password, r.Superuser.Email, r.Superuser.Password, r.Issuer, web.ID, web.Secret, user.Email, user.Password)
+	switch {
+	case hasGoogle:
+		r.printExchange(screen, "google", google, "id_token")
+	case hasFacebook:
+		r.printExchange(screen, "facebook", facebook, "access_token")
+	}
+	fmt.Fprintf(screen, `and use it:
+
+  curl -s %s/accounts/me -H "Authorization: Bearer ACCESS_TOKEN"
+
+`, r.API)
+}
+
+// printExchange shows how a token of a stand-in becomes one of ours.
+func (r devReady) printExchange(screen io.Writer, provider string, at devProvider, kind string) {
+	web := r.Clients["web"]
+	fmt.Fprintf(screen, `or let the stand-in for %[1]s give one to anybody, and exchange it:
+
+  TOKEN=$(curl -s %[2]s/_dev/tokens -H 'Content-Type: application/json' -d '{"email":"ada@gmail.com"}' | sed 's/.*"%[3]s":"\([^"]*\)".*/\1/')
+  curl -s %[4]s/oauth2/token -u %[5]s:%[6]s -d grant_type=urn:ietf:params:oauth:grant-type:token-exchange -d subject_token_type=urn:ietf:params:oauth:token-type:%[3]s -d subject_issuer=%[1]s -d subject_token=$TOKEN
+
+`, provider, at.URL, kind, r.Issuer, web.ID, web.Secret)
+}
