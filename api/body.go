@@ -38,6 +38,17 @@ func readBody(r *http.Request) ([]byte, *problem) {
 		return nil, newProblem(http.StatusUnsupportedMediaType, "unsupported_media_type",
 			"Send one JSON object with Content-Type: application/json, in UTF-8, not compressed.")
 	}
+	body, p := readAll(r)
+	if p != nil {
+		return nil, p
+	}
+	if err := store.CheckJSON(body); err != nil {
+		return nil, newProblem(http.StatusBadRequest, "invalid_json", err.Error())
+	}
+	return body, checkMembers(body)
+}
+
+func readAll(r *http.Request) ([]byte, *problem) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	var netErr net.Error
 	switch {
@@ -50,10 +61,7 @@ func readBody(r *http.Request) ([]byte, *problem) {
 	case len(body) > maxBody:
 		return nil, newProblem(http.StatusRequestEntityTooLarge, "too_large", "A body has at most 64 KiB.")
 	}
-	if err := store.CheckJSON(body); err != nil {
-		return nil, newProblem(http.StatusBadRequest, "invalid_json", err.Error())
-	}
-	return body, checkMembers(body)
+	return body, nil
 }
 
 // isJSON tells whether the body is said to be plain JSON; UTF-8 is the only

@@ -21,6 +21,19 @@
 //	forward.go    calls to the authorization server as the user, and its refusals as problems
 //	health.go     /livez, /readyz
 //
+// With Config.DRF it also answers as the Django service did that Gatehouse
+// replaces. That has shapes, errors and CORS of its own, and keeps no rules:
+//
+//	drf.go          the route table, both spellings of a path, headers, CORS
+//	drf_body.go     JSON, urlencoded and multipart bodies, and what is wrong with a field
+//	drf_errors.go   every error's way to that wire
+//	drf_bearer.go   Bearer tokens in its words
+//	drf_accounts.go create/, all/, currentUser/
+//	drf_token.go    token, by the authorization server's token endpoint
+//	drf_convert.go  convert-token, by token exchange
+//	drf_revoke.go   the four ways to end a session or a provider's identity
+//	drf_pages.go    /admin/, authorize
+//
 // The invariant to keep: a handler acts for an account only by the principal
 // that api/introspect put into the request's context, never by an id, e-mail or
 // header that the request names.

@@ -67,7 +67,11 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // edge is what every request passes. CORS is outside of the router, so that
 // pages can read refusals too.
 func (s *Server) edge(next http.Handler) http.Handler {
-	return s.observe(s.newCORS().Handler(headAsGet(next)))
+	next = s.newCORS().Handler(headAsGet(next))
+	if s.cfg.DRF {
+		next = (&drf{s}).beside(next)
+	}
+	return s.observe(next)
 }
 
 // observe gives each request an id of ours, security headers and one log event,
@@ -137,20 +141,26 @@ func (s *Server) write(r *http.Request, status int, took time.Duration, ev *even
 func (s *Server) newCORS() *cors.Cors {
 	return cors.New(cors.Options{
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
-			if origin == "" || slices.Contains(s.cfg.Origins, origin) {
-				return origin != "", nil
-			}
-			known, err := s.store.OriginRegistered(r.Context(), origin)
-			if err != nil {
-				eventOf(r.Context()).cause = err
-			}
-			return known, nil
+			return s.knownOrigin(r, origin), nil
 		},
 		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders: []string{"Authorization", "Content-Type"},
 		ExposedHeaders: []string{"WWW-Authenticate", "Retry-After", "X-Request-Id"},
 		MaxAge:         600,
 	})
+}
+
+// knownOrigin tells whether a page of this origin may call at all: it is some
+// client's, or the operator listed it.
+func (s *Server) knownOrigin(r *http.Request, origin string) bool {
+	if origin == "" || slices.Contains(s.cfg.Origins, origin) {
+		return origin != ""
+	}
+	known, err := s.store.OriginRegistered(r.Context(), origin)
+	if err != nil {
+		eventOf(r.Context()).cause = err
+	}
+	return known
 }
 
 // headAsGet serves HEAD wherever there is a GET (RFC 9110 §9.3.2); net/http

@@ -17,6 +17,7 @@ import (
 const (
 	forwardTimeout = 10 * time.Second // of a whole call; a provider may be asked meanwhile
 	maxForwarded   = 64 << 10         // bytes of an answer
+	maxIdle        = 64               // connections kept
 	maxSaid        = 500              // bytes of an error_description, or of a challenge, that are passed on
 	maxRetry       = 24 * time.Hour   // of a Retry-After that is passed on
 )
@@ -29,7 +30,9 @@ func newOutgoing(cfg Config) http.Client {
 		client = *cfg.HTTPClient
 	}
 	if client.Transport == nil {
-		client.Transport = http.DefaultTransport
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.MaxIdleConnsPerHost = maxIdle
+		client.Transport = transport
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return client
@@ -79,6 +82,13 @@ func (s *Server) forward(ctx context.Context, method, path, token string, body a
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
+	return s.send(r)
+}
+
+// send asks the authorization server on behalf of the user's address. The error
+// is a problem.
+func (s *Server) send(r *http.Request) (*forwarded, error) {
+	ctx := r.Context()
 	client := s.outgoing
 	client.Transport = forwarding{client.Transport, eventOf(ctx).address}
 	resp, err := client.Do(r)
@@ -92,7 +102,7 @@ func (s *Server) forward(ctx context.Context, method, path, token string, body a
 		err = errors.New("the answer is over 64 KiB")
 	}
 	if err != nil {
-		return nil, unavailable(retryOutages, fmt.Errorf("forward: %s answers %d: %w", path, resp.StatusCode, err))
+		return nil, unavailable(retryOutages, fmt.Errorf("forward: %s answers %d: %w", r.URL.Path, resp.StatusCode, err))
 	}
 	return answer, nil
 }

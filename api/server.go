@@ -40,6 +40,15 @@ type Config struct {
 	SignInClientID     string
 	SignInClientSecret string
 
+	// DRF serves the wire of the Django service that Gatehouse replaces, at
+	// /api-auth/ and /admin/. DRFClientID and DRFClientSecret are then required:
+	// the client by which create/ signs the new user in, like the one above. For
+	// revoke-token the client of ClientID needs introspect_all.
+	DRF             bool
+	DRFClientID     string
+	DRFClientSecret string
+	DRFAll          string // "public": all/ needs no token, and so tells every e-mail to everybody
+
 	AccountsOpen   bool           // GET /accounts needs no token; it tells every e-mail
 	Origins        []string       // web origins allowed besides those of clients
 	Limits         store.Limits   // SignUp, and the two of passwords for the old one at a change
@@ -76,6 +85,9 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	if (cfg.SignInClientID == "") != (cfg.SignInClientSecret == "") {
 		return nil, errors.New("api: SignInClientID and SignInClientSecret belong together")
 	}
+	if err := checkDRF(cfg); err != nil {
+		return nil, err
+	}
 	s := &Server{cfg: cfg, store: st, log: cfg.Log, signIns: newSignIns(cfg), outgoing: newOutgoing(cfg)}
 	var err error
 	s.checker, err = introspect.New(introspect.Config{
@@ -84,6 +96,7 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 		ClientSecret: cfg.ClientSecret,
 		Audience:     cfg.Audience,
 		Realm:        realm,
+		Now:          st.Now,
 		HTTPClient:   cfg.HTTPClient,
 		Fail:         s.failToken,
 		Log:          slog.New(slog.DiscardHandler), // our own event tells it, once

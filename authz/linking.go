@@ -52,7 +52,7 @@ func decide(id *social.Identity, holder *store.Holder, p social.Policy) verdict 
 // reading and writing somebody else may have changed what was read; then it
 // looks again.
 func (s *Server) accountOf(ctx context.Context, id *social.Identity, p social.Policy, client *store.Client) (*store.SignIn, error) {
-	if !store.ValidEmail(id.Email) {
+	if store.CheckEmail(id.Email) != nil {
 		bare := *id
 		bare.EmailVerified, bare.Authoritative = false, false
 		id = &bare

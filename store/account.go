@@ -87,7 +87,7 @@ func (s *Store) createAccount(ctx context.Context, n NewAccount, staff, superuse
 	if n.EmailState == "" {
 		n.EmailState = EmailUnproven
 	}
-	if err := checkEmail(n.Email); err != nil {
+	if err := CheckEmail(n.Email); err != nil {
 		return nil, err
 	}
 	if err := checkNames(&n.Username, &n.FirstName, &n.LastName); err != nil {

@@ -43,12 +43,9 @@ func ascii(text string) (n int) {
 	return n
 }
 
-// ValidEmail tells whether an address can be one to sign in with.
-func ValidEmail(email string) bool { return checkEmail(email) == nil }
-
-// checkEmail accepts one bare addr-spec (RFC 5322 §3.4.1) of at most MaxEmail
-// characters.
-func checkEmail(email string) error {
+// CheckEmail returns a *FieldError unless email is one bare addr-spec (RFC 5322
+// §3.4.1) of at most MaxEmail characters.
+func CheckEmail(email string) error {
 	if email == "" {
 		return &FieldError{"email", "Please provide an email address"}
 	}

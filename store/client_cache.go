@@ -56,7 +56,8 @@ func (c *Client) enabled() (*Client, error) {
 }
 
 // OriginRegistered tells whether any enabled client has this web origin, as of
-// at most Config.ClientCache ago.
+// at most Config.ClientCache ago, or as last known while the database is away:
+// pages must be able to read that it is.
 func (s *Store) OriginRegistered(ctx context.Context, origin string) (bool, error) {
 	s.cache.mu.Lock()
 	origins, read := s.cache.origins, s.cache.read
@@ -68,6 +69,9 @@ func (s *Store) OriginRegistered(ctx context.Context, origin string) (bool, erro
 	var lists []Words
 	err := s.reads.WithContext(ctx).Model(&Client{}).
 		Where("origins <> '' AND disabled_at IS NULL").Distinct().Pluck("origins", &lists).Error
+	if err != nil && origins != nil {
+		return origins[origin], nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("list origins: %w", err)
 	}

@@ -260,3 +260,40 @@ func (s *Store) RevokeFamily(ctx context.Context, signature []byte, clientID str
 	}
 	return nil
 }
+
+// ExpireRefreshTokens ends the refresh tokens of an account's sign-ins at one
+// client. No token is marked as spent, so that showing one again is not taken
+// for theft, and the access tokens live on.
+//
+// A refresh under way holds the row of the token that it spends: the statement
+// waits for it, then passes that row over, and has not seen the successor. So
+// it is repeated until no token is left, which shows that none is under way.
+func (s *Store) ExpireRefreshTokens(ctx context.Context, accountID, clientID string) error {
+	if !isID(accountID) {
+		return nil
+	}
+	const (
+		unspent = `spent_at IS NULL AND grant_id IN
+			(SELECT id FROM grants WHERE account_id = $2 AND client_id = $3 AND revoked_at IS NULL)`
+		expire    = `UPDATE refresh_tokens SET expires_at = $1 WHERE expires_at > $1 AND `
+		remaining = `SELECT count(*) FROM refresh_tokens WHERE expires_at > $1 AND ` + unspent
+		// Within the grace these would still answer with the pair that ends here.
+		replaced = `signature IN (SELECT predecessor FROM refresh_tokens WHERE predecessor IS NOT NULL AND ` + unspent + `)`
+	)
+	// A refresh compares with when it began, by its own replica's clock.
+	args := []any{s.now().Add(-time.Minute), accountID, clientID}
+	for range 100 {
+		if _, err := s.exec(ctx, expire+unspent, args...); err != nil {
+			return fmt.Errorf("expire refresh tokens: %w", err)
+		}
+		n, err := s.Count(ctx, remaining, args...)
+		if err != nil {
+			return fmt.Errorf("look for refresh tokens: %w", err)
+		}
+		if n == 0 {
+			_, err = s.exec(ctx, expire+replaced, args...)
+			return err
+		}
+	}
+	return errors.New("expire refresh tokens: they kept being replaced")
+}

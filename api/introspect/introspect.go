@@ -57,6 +57,9 @@ type Config struct {
 	// Timeout bounds one check, waiting for a shared call included; default 5s.
 	Timeout time.Duration
 
+	// Now is the clock that exp and nbf are compared with; default time.Now.
+	Now func() time.Time
+
 	// HTTPClient makes the calls; the default keeps up to 64 HTTP/1.1 connections
 	// to the one host. Redirects are followed by neither: they would carry the token
 	// elsewhere.
@@ -108,10 +111,13 @@ func New(config Config) (*Checker, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
 	if config.Fail == nil {
 		config.Fail = func(w http.ResponseWriter, _ *http.Request, f *Failure) { f.WriteProblem(w) }
 	}
-	return &Checker{config: config, client: newClient(config.HTTPClient), now: time.Now}, nil
+	return &Checker{config: config, client: newClient(config.HTTPClient), now: config.Now}, nil
 }
 
 // checkEndpoint refuses what would send tokens and our secret in the clear

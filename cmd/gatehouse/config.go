@@ -70,6 +70,9 @@ type APIConfig struct {
 	Issuer       string // base URL of the authorization server it asks; empty: Config.Issuer
 	Audience     string // the name in aud that it takes tokens for; empty: derived from its address
 	DRF          bool   // serve the seed's wire at /api-auth/ as well
+	DRFID        string // the client that /api-auth/create/ signs new users in with
+	DRFSecret    string
+	DRFAll       string // "public": /api-auth/all/ needs no token
 	AccountsOpen bool   // GET /accounts without a token
 }
 

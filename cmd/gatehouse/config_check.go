@@ -43,8 +43,11 @@ func (c Config) checkAPI() error {
 			return c.wrong(k.name, "is not set: the resource API asks the authorization server about each token")
 		}
 	}
-	if c.API.DRF {
-		return c.wrong("api.drf", "this build does not serve /api-auth/ yet")
+	if c.API.DRF && c.API.DRFID == "" {
+		return c.wrong("api.drf_client_id", "is not set: /api-auth/create/ signs new users in with it")
+	}
+	if c.API.DRF && c.API.DRFSecret == "" {
+		return c.wrong("api.drf_client_secret", "is not set, but api.drf_client_id is")
 	}
 	if err := checkIssuer(c.apiIssuer()); err != nil {
 		return c.wrong("api.issuer", err.Error())

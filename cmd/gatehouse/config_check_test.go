@@ -97,6 +97,9 @@ func TestCheckAPI(t *testing.T) {
 		{"no client", func(c *Config) { c.API.ClientID = "" }, "api.client_id: is not set"},
 		{"no secret", func(c *Config) { c.API.ClientSecret = "" }, "api.client_secret: is not set"},
 		{"no database", func(c *Config) { c.DatabaseURL = "" }, "database.url: is not set"},
+		{"the seed's wire", func(c *Config) { c.API.DRF, c.API.DRFID, c.API.DRFSecret = true, "t", "s" }, ""},
+		{"the seed's wire without a client", func(c *Config) { c.API.DRF = true }, "api.drf_client_id: is not set"},
+		{"the seed's wire without its secret", func(c *Config) { c.API.DRF, c.API.DRFID = true, "t" }, "api.drf_client_secret: is not set"},
 	} {
 		c := good
 		tt.change(&c)

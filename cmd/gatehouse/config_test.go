@@ -150,6 +150,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"not a number", "", "GATEHOUSE_LIMITS__SIGN_UP=many", "many is not a whole number"},
 		{"negative number", "limits: {sign_up: -1}", "", "is not a whole number"},
 		{"neither true nor false", "", "GATEHOUSE_API__DRF=yes", "yes is neither true nor false"},
+		{"public in other words", "", "GATEHOUSE_API__DRF_ALL=true", "true is not one of public"},
 		{"origin with a path", "cors: {origins: ['https://a.example/']}", "", `"https://a.example/" is not an origin`},
 		{"any origin", "cors: {origins: ['*']}", "", `"*" is not an origin`},
 		{"origins of numbers", "cors: {origins: [1]}", "", "1 is not text"},

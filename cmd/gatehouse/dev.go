@@ -111,5 +111,7 @@ func (p *devProcess) prepare(parts []part) error {
 	resource, web := p.data.Clients["resource"], p.data.Clients["web"]
 	p.cfg.API.ClientID, p.cfg.API.ClientSecret = resource.ID, resource.Secret
 	p.cfg.API.SignInID, p.cfg.API.SignInSecret = web.ID, web.Secret
+	tutorial := p.data.Clients["tutorial"]
+	p.cfg.API.DRF, p.cfg.API.DRFID, p.cfg.API.DRFSecret, p.cfg.API.DRFAll = true, tutorial.ID, tutorial.Secret, "public"
 	return p.cfg.checkProviders()
 }

@@ -85,6 +85,7 @@ func reachable(host string) string {
 type site struct {
 	*listener
 	handler http.Handler
+	http1   bool // no HTTP/2, which has no reason phrases
 }
 
 // servers runs the listeners of a process.
@@ -171,6 +172,10 @@ func newServer(ctx context.Context, at site, log *slog.Logger) *server {
 	}
 	if at.cert != nil {
 		s.TLSConfig = at.cert.config()
+	}
+	if at.http1 {
+		s.Protocols = new(http.Protocols)
+		s.Protocols.SetHTTP1(true)
 	}
 	return s
 }

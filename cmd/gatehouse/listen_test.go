@@ -55,7 +55,7 @@ func startServers(t *testing.T, cert *certificate, wait time.Duration, handlers 
 			t.Fatal(err)
 		}
 		r.at = append(r.at, l)
-		sites = append(sites, site{l, h})
+		sites = append(sites, site{listener: l, handler: h})
 	}
 	ready := make(chan struct{})
 	s := servers{
@@ -296,4 +296,33 @@ func TestServeTLS(t *testing.T) {
 		t.Error("TLS 1.1 was accepted")
 	}
 	client.CloseIdleConnections()
+}
+
+// HTTP/2 has no reason phrases, which the tutorial's frontend looks for.
+func TestServeTLSWithoutHTTP2(t *testing.T) {
+	files := writePair(t, t.TempDir(), "auth.example.com")
+	cert, err := newCertificate(files.cert, files.key, slog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "auth.example.com"}
+	trusted.RootCAs.AddCert(cert.pair.Leaf)
+	for http1, want := range map[bool]string{true: "HTTP/1.1", false: "HTTP/2.0"} {
+		l, err := listen(t.Context(), "api.addr", "127.0.0.1:0", cert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newServer(t.Context(), site{listener: l, handler: http.HandlerFunc(hello), http1: http1}, slog.New(slog.DiscardHandler))
+		go s.run()
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: trusted, ForceAttemptHTTP2: true}}
+		resp, err := client.Get(l.url())
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.Proto != want {
+			t.Errorf("http1 %v: %s", http1, resp.Proto)
+		}
+		s.Close()
+	}
 }

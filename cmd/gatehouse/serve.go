@@ -149,6 +149,7 @@ func (p *process) open(ctx context.Context, parts []part) (sites []site, err err
 	p.cfg.Issuer = cmp.Or(p.cfg.Issuer, p.urls["public.addr"]) // in dev alone
 	p.cfg.API.Audience = cmp.Or(p.cfg.API.Audience, p.urls["api.addr"])
 	for i, part := range parts {
+		sites[i].http1 = part.key == "api.addr" && p.cfg.API.DRF // old frontends look for the reason phrase
 		if sites[i].handler, err = part.handler(); err != nil {
 			return sites, err
 		}
@@ -266,9 +267,13 @@ func (p *process) checkOperator(r *http.Request) (admin.Actor, error) {
 }
 
 func (p *process) apiHandler() (http.Handler, error) {
+	if p.cfg.API.DRF && p.cfg.Limits.PasswordAddress > 0 && len(p.cfg.TrustedProxies) == 0 {
+		p.log.Warn("sign-ins through /api-auth/ count as from one address: add the API's own to the authorization server's trusted_proxies", "key", "trusted_proxies")
+	}
 	s, err := api.New(api.Config{
 		Issuer: p.cfg.apiIssuer(), ClientID: p.cfg.API.ClientID, ClientSecret: p.cfg.API.ClientSecret, Audience: p.cfg.API.Audience,
 		SignInClientID: p.cfg.API.SignInID, SignInClientSecret: p.cfg.API.SignInSecret, AccountsOpen: p.cfg.API.AccountsOpen,
+		DRF: p.cfg.API.DRF, DRFClientID: p.cfg.API.DRFID, DRFClientSecret: p.cfg.API.DRFSecret, DRFAll: p.cfg.API.DRFAll,
 		Origins: p.cfg.CORSOrigins, Limits: p.limits(), TrustedProxies: p.cfg.TrustedProxies, Log: p.log,
 	}, p.store)
 	if err != nil {
