@@ -71,10 +71,12 @@ func (s *Server) verified(ctx context.Context, p social.Provider, client *store.
 		}
 	}
 	identity, err := p.Verify(ctx, t)
+	if refused := new(social.Error); err == nil || !errors.As(err, &refused) || refused.Ours || refused.Reason == social.ReasonProviderDown {
+		forgive() // not the bearer's fault
+	}
 	if err != nil {
 		return nil, ofProvider(p, err)
 	}
-	forgive()
 	if len(identity.MayAct) > maxActors {
 		return nil, invalidRequest("The subject_token's may_act is too long.")
 	}

@@ -76,8 +76,11 @@ func (s *Store) giveBack(ctx context.Context, keys ...limitKey) {
 }
 
 // attempt counts the attempt and reads the account, in one statement. The
-// account is empty if there is none.
+// account is empty if there is none. It is finished even if the request ends
+// meanwhile: or nobody would know whether to give it back.
 func (s *Store) attempt(ctx context.Context, l Limits, key, address string) (*Account, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
 	now := s.now()
 	from, account := l.PasswordAddress.at(limitAddress, address, now), l.PasswordAccount.at(limitAccount, key, now)
 	workOf(ctx).forgive = []limitKey{from, account}
