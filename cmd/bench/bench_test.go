@@ -89,7 +89,7 @@ func statementsOf(t *testing.T, d *database, rowName, floorName, pattern string)
 	var p *process
 	var err error
 	if floorName == "" {
-		p, err = d.startServer(ctx, "")
+		p, err = d.startServer(ctx, "", false)
 	} else {
 		p, err = d.startFloor(ctx, floorName)
 		if f := floors[floorName]; f.forms != nil {

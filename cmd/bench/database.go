@@ -216,7 +216,7 @@ func (d *database) fillSQLite(ctx context.Context) error {
 // checkTokens asks the server for one token of each kind: if authz makes them
 // otherwise than we do, nothing that we measure would mean anything.
 func (d *database) checkTokens(ctx context.Context) error {
-	p, err := d.startServer(ctx, "")
+	p, err := d.startServer(ctx, "", false)
 	if err != nil {
 		return err
 	}

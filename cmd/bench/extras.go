@@ -33,7 +33,7 @@ func firstToken(ctx context.Context, d *database) error {
 	var took []float64
 	for range 2*d.bench.rounds + 1 {
 		began := time.Now()
-		p, err := d.startServer(ctx, "")
+		p, err := d.startServer(ctx, "", false)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func firstToken(ctx context.Context, d *database) error {
 // idleMemory is what a server holds that has answered one request of each
 // kind and then none for a while.
 func idleMemory(ctx context.Context, d *database) error {
-	p, err := d.startServer(ctx, "")
+	p, err := d.startServer(ctx, "", false)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,15 @@ func ratios(of, to *side, value func(sample) float64) []float64 {
 	return list
 }
 
+// cost is the median of CPU-µs per request.
+func (s *side) cost() float64 {
+	var costs []float64
+	for _, taken := range s.samples {
+		costs = append(costs, taken.perRequest())
+	}
+	return middle(costs).median
+}
+
 func outcomes(sides ...*side) []outcome {
 	var list []outcome
 	for _, s := range sides {
@@ -104,6 +113,10 @@ func (r *report) row(row *row, sides []*side) {
 			reach = fmt.Sprintf("≤ %.2f  %s", row.reach, r.judge(cpu.median <= row.reach))
 		}
 		r.side("  to "+s.title, s, cpu.String(), middle(ratios(server, s, sample.rate)).String(), reach)
+		if row.over > 0 {
+			more := server.cost() - s.cost()
+			r.note("  CPU µs more than "+s.title, fmt.Sprintf("%.0f", more), fmt.Sprintf("≤ %.0f", row.over), more <= row.over)
+		}
 	}
 	r.count(outcomes(sides...)...)
 }
@@ -126,15 +139,15 @@ func (r *report) side(title string, s *side, cpu, rate, reach string) {
 	if statements > 0 {
 		perRequest = fmt.Sprintf("%.2f", float64(statements)/float64(requests))
 	}
-	var rates, costs []float64
+	var rates []float64
 	for _, taken := range s.samples {
-		rates, costs = append(rates, taken.rate()), append(costs, taken.perRequest())
+		rates = append(rates, taken.rate())
 	}
 	if failed > 0 {
 		reach += fmt.Sprintf("  %d of %d failed", failed, requests)
 	}
 	fmt.Fprintf(r.out, line, title, fmt.Sprintf("%.0f", middle(rates).median), at(0.5), at(0.99),
-		fmt.Sprintf("%.0f", middle(costs).median), perRequest, cpu, rate, reach)
+		fmt.Sprintf("%.0f", s.cost()), perRequest, cpu, rate, reach)
 }
 
 func (r *report) judge(met bool) string {

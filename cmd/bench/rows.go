@@ -20,6 +20,8 @@ type row struct {
 	level  string   // the server's log.level; default warn
 	beside string   // another row, done by a second server, as a floor
 	only   string   // one kind of database
+	facade bool     // asked at /api-auth/ of the resource API, in the same process
+	over   float64  // CPU-µs that it may cost more than the row beside it; 0: any
 	reach  float64  // times a judged floor's CPU time, from design.md "Numbers to reach"; 0: none
 	forms  func(d *database, conns int) func(conn int) form
 }
@@ -38,6 +40,8 @@ var rows = []row{
 		floors: []string{"refresh-plain", "refresh-store"}, reach: 1.5, forms: refreshes},
 	{name: "exchange of an ID token", path: "/oauth2/token", client: webClient,
 		beside: "refresh", only: postgres, forms: idTokens},
+	{name: "refresh by /api-auth/token", path: "/api-auth/token", client: webClient, facade: true,
+		beside: "refresh", only: postgres, over: 150, forms: refreshes},
 }
 
 func rowNamed(name string) *row {
@@ -105,7 +109,7 @@ func (d *database) measureRow(ctx context.Context, r *row, conns int) (sides []*
 func (d *database) serverSide(ctx context.Context, r *row, conns int) (*side, error) {
 	s := &side{title: r.name}
 	var err error
-	if s.process, err = d.startServer(ctx, r.level); err != nil {
+	if s.process, err = d.startServer(ctx, r.level, r.facade); err != nil {
 		return s, err
 	}
 	s.load, err = dial(ctx, target{s.process.addr, r.path, r.client}, conns, r.forms(d, conns))

@@ -83,11 +83,11 @@ func (p *process) said() string {
 
 // startServer runs `gatehouse serve` on the database and returns once it
 // accepts connections.
-func (d *database) startServer(ctx context.Context, level string) (*process, error) {
+func (d *database) startServer(ctx context.Context, level string, facade bool) (*process, error) {
 	if level == "" {
 		level = "warn"
 	}
-	addrs, err := freeAddrs(2)
+	addrs, err := freeAddrs(3)
 	if err != nil {
 		return nil, err
 	}
@@ -101,16 +101,23 @@ func (d *database) startServer(ctx context.Context, level string) (*process, err
 	if i := d.bench.issuer; i != nil {
 		fmt.Fprintf(config, "providers:\n  %s:\n    kind: oidc\n    issuer: %s\n    jwks_uri: %[2]s/keys\n    audiences: [%s]\n", providerName, i.url, providerAudience)
 	}
+	args := []string{"serve", "--config", config.Name()}
+	if facade {
+		fmt.Fprintf(config, "api:\n  addr: %s\n  client_id: %s\n  drf: true\n  drf_client_id: %s\n", addrs[2], resourceClient, webClient)
+		args = append(args, "--api")
+	}
 	if err := config.Close(); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(d.bench.binary, "serve", "--config", config.Name())
-	cmd.Env = []string{"GATEHOUSE_SECRETS=" + d.secret, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + d.bench.dir}
+	cmd := exec.Command(d.bench.binary, args...)
+	cmd.Env = []string{"GATEHOUSE_SECRETS=" + d.secret, "GATEHOUSE_API__CLIENT_SECRET=" + benchSecret, "GATEHOUSE_API__DRF_CLIENT_SECRET=" + benchSecret, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + d.bench.dir}
 	p, err := d.bench.start(cmd)
 	if err != nil {
 		return nil, err
 	}
-	p.addr = addrs[0]
+	if p.addr = addrs[0]; facade {
+		p.addr = addrs[2]
+	}
 	if err := p.accepts(ctx); err != nil {
 		p.stop()
 		return nil, err
