@@ -19,7 +19,7 @@ import (
 const (
 	providerName     = "bench"
 	providerAudience = "bench-app"
-	people           = 256
+	people           = 64 // fewer than may sign up from one address in an hour
 )
 
 // issuer is an OpenID provider as far as an exchange needs one: keys, and ID
