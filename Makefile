@@ -18,7 +18,7 @@ demo: ## build the demo frontend, which the next build embeds
 	@deploy/demo/build
 
 test: demo ## run every test on SQLite and on a throw-away PostgreSQL, with the race detector
-	@.ci/install gcc postgresql chromium
+	@.ci/install gcc postgresql chromium curl
 	@.ci/npm cmd/gatehouse/testdata/npm
 	@.ci/with-postgres go test -race -timeout 20m ./...
 
