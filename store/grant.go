@@ -43,6 +43,7 @@ type Session struct {
 	AccessExpiresAt  time.Time
 	RefreshExpiresAt time.Time
 	Presented        *PresentedRefresh // by the refresh grant alone: the token shown
+	Imported         *ImportedToken    // likewise, one of another system
 	IssuedType       string            // by token exchange alone (RFC 8693 §2.2.1)
 }
 
@@ -139,7 +140,7 @@ func (s *Store) RevokeGrants(ctx context.Context, accountID, clientID string) (i
 		return 0, nil
 	}
 	const mine = `account_id = $2 AND ($3 = '' OR client_id = $3)`
-	return s.execInTurn(ctx, []string{revokeThese + mine, revokeChildren + `(SELECT id FROM grants WHERE ` + mine + `)`},
+	return s.execInTurn(ctx, []string{endImported, revokeThese + mine, revokeChildren + `(SELECT id FROM grants WHERE ` + mine + `)`},
 		s.now(), accountID, clientID)
 }
 

@@ -191,6 +191,9 @@ func (s *Store) LinkIdentity(ctx context.Context, f Federated, accountID, client
 		if err := tx.Create(identity).Error; err != nil {
 			return err
 		}
+		if err := dropUnbound(tx, identity); err != nil {
+			return err
+		}
 		return f.audit(s, tx, "identity.link", accountID)
 	})
 	return identity, translate(err)
@@ -234,7 +237,7 @@ func (s *Store) Unlink(ctx context.Context, accountID, id, keep, actor string) e
 		}
 		done := tx.Where(`id = ? AND (EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.email_key IS NOT NULL
 				AND a.password_hash <> '' AND a.password_hash NOT LIKE '!%')
-			OR EXISTS (SELECT 1 FROM identities o WHERE o.account_id = identities.account_id AND o.id <> identities.id))`, id).
+			OR EXISTS (SELECT 1 FROM identities o WHERE o.account_id = identities.account_id AND o.id <> identities.id AND o.subject IS NOT NULL))`, id).
 			Delete(&Identity{})
 		if done.Error != nil {
 			return done.Error
