@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 )
@@ -94,7 +95,7 @@ func (i *Import) client(o *OldClient) (*Client, Fate) {
 	c.Name = cleanName(c.Name, "")
 	kept := Words{}
 	for _, uri := range c.RedirectURIs {
-		if validRedirectURI(uri) {
+		if validRedirectURI(uri) && utf8.ValidString(uri) {
 			kept = append(kept, uri)
 		} else {
 			fate.Note, fate.Detail = noteRedirectURIs, strings.TrimSpace(fate.Detail+" "+cleanName(uri, ""))

@@ -22,6 +22,7 @@ type OldIdentity struct {
 // Why an identity is skipped.
 const (
 	skipNoAccount = "its account was not imported, or has ended here"
+	skipNoSubject = "it has neither the provider's number nor an address"
 	skipLinked    = "this person signs in to an account here already"
 )
 
@@ -76,6 +77,8 @@ func (i *Import) decideIdentities(ctx context.Context, old []OldIdentity) ([]Fat
 		switch key := o.key(); {
 		case !here && !i.pretends(importedAccount, o.AccountOldID):
 			fates[n] = skipped(skipNoAccount, "")
+		case o.Subject == "" && checkEmail(o.Email) != nil:
+			fates[n] = skipped(skipNoSubject, "")
 		case linked[key] || i.pretends("linked", key):
 			fates[n] = skipped(skipLinked, "")
 		default:
