@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -57,8 +59,11 @@ type Import struct {
 	AssumeVerified bool   // e-mail addresses are known to be their owners'
 	KeepStaff      bool   // is_staff and is_superuser come along
 
-	pretended map[uint64]struct{} // what a dry run would have written
-	seed      maphash.Seed
+	pretended   map[uint64]struct{} // what a dry run would have written
+	sawAccounts bool                // a dry run has been through the accounts
+	seed        maphash.Seed
+	kind        string // of the last batch
+	batches     int    // of that kind
 }
 
 // NewImport begins an import of the system that source names.
@@ -99,7 +104,7 @@ func (i *Import) newID(kind, oldID string) string {
 // they became.
 func (i *Import) known(ctx context.Context, kind string, old []string) (map[string]string, error) {
 	var rows []Imported
-	err := i.reads.WithContext(ctx).Where("source = ? AND kind = ? AND old_id IN ?", i.Source, kind, old).Find(&rows).Error
+	err := i.reads.WithContext(ctx).Where("source = ? AND kind = ? AND old_id IN ?", i.Source, kind, findable(old)).Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("look for earlier imports: %w", err)
 	}
@@ -110,13 +115,21 @@ func (i *Import) known(ctx context.Context, kind string, old []string) (map[stri
 	return found, nil
 }
 
+// storable tells whether PostgreSQL takes a text: SQLite keeps any bytes.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
+// findable are the texts that a database may be asked for.
+func findable(list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(text string) bool { return !storable(text) })
+}
+
 func (i *Import) row(kind, oldID, newID string) Imported {
 	return Imported{Source: i.Source, Kind: kind, OldID: oldID, NewID: newID, DoneAt: i.now()}
 }
 
 // batch decides on a batch and writes it. When somebody else has written what
 // stands in its way meanwhile, it decides again.
-func (i *Import) batch(ctx context.Context, decide func() ([]Fate, func(*gorm.DB) error, error)) ([]Fate, error) {
+func (i *Import) batch(ctx context.Context, kind string, decide func() ([]Fate, func(*gorm.DB) error, error)) ([]Fate, error) {
 	for try := 1; ; try++ {
 		fates, write, err := decide()
 		if err != nil || i.DryRun {
@@ -125,7 +138,7 @@ func (i *Import) batch(ctx context.Context, decide func() ([]Fate, func(*gorm.DB
 		err = translate(i.db.WithContext(ctx).Transaction(write))
 		again := errors.Is(err, ErrExists) || errors.Is(err, gorm.ErrForeignKeyViolated)
 		if err == nil {
-			return fates, nil
+			return fates, i.analyze(ctx, kind)
 		}
 		if !again || try == 5 {
 			return nil, fmt.Errorf("write a batch: %w", err)
@@ -133,12 +146,28 @@ func (i *Import) batch(ctx context.Context, decide func() ([]Fate, func(*gorm.DB
 	}
 }
 
+// analyze tells PostgreSQL's planner from time to time how the tables have
+// grown: by what it knew of them when they were empty it would read all of them
+// for each batch.
+func (i *Import) analyze(ctx context.Context, kind string) error {
+	if kind != i.kind {
+		i.kind, i.batches = kind, 0
+	}
+	if i.batches++; i.pool == nil || i.batches < 4 || i.batches&(i.batches-1) != 0 {
+		return nil
+	}
+	if _, err := i.exec(ctx, `ANALYZE imports, accounts, identities, imported_tokens`); err != nil {
+		return fmt.Errorf("analyze: %w", err)
+	}
+	return nil
+}
+
 // create inserts rows, or nothing for none.
 func create[T any](tx *gorm.DB, rows []T) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	return tx.Create(&rows).Error
+	return tx.CreateInBatches(&rows, 100).Error
 }
 
 // Finish records the import.

@@ -38,7 +38,7 @@ const (
 // none, or is another account's but for letter case, is skipped and never
 // merged.
 func (i *Import) Accounts(ctx context.Context, old []OldAccount) ([]Fate, error) {
-	return i.batch(ctx, func() ([]Fate, func(*gorm.DB) error, error) {
+	return i.batch(ctx, importedAccount, func() ([]Fate, func(*gorm.DB) error, error) {
 		fates, accounts, err := i.decideAccounts(ctx, old)
 		if err != nil {
 			return nil, nil, err
@@ -76,44 +76,53 @@ func (i *Import) decideAccounts(ctx context.Context, old []OldAccount) ([]Fate, 
 	}
 	for n := range old {
 		o := &old[n]
-		if _, ok := known[o.OldID]; ok {
-			fates[n].Known = true
+		if _, fates[n].Known = known[o.OldID]; fates[n].Known {
 			continue
 		}
 		a, fate := i.account(o)
 		if fate.Skipped == "" && a.EmailKey != nil {
-			holder, ok := taken[*a.EmailKey]
-			if ok || i.pretends("key", *a.EmailKey) {
-				fate = skipped(skipTaken, strings.TrimSpace("as "+holder))
+			if holder, ok := taken[*a.EmailKey]; ok || i.pretends("key", *a.EmailKey) {
+				fate = skipped(skipTaken, holder)
+			} else {
+				taken[*a.EmailKey] = a.Email
 			}
-			taken[*a.EmailKey] = a.Email
 		}
-		if fates[n] = fate; fate.Skipped != "" {
-			continue
+		if fates[n] = fate; fate.Skipped == "" {
+			accounts[n] = a
 		}
-		accounts[n] = a
+	}
+	for n := range old {
 		if i.DryRun {
-			i.pretendAccount(o, a)
+			i.pretendAccount(old[n].OldID, accounts[n])
 		}
 	}
 	return fates, accounts, nil
 }
 
-func (i *Import) pretendAccount(o *OldAccount, a *Account) {
-	i.pretend(importedAccount, o.OldID)
-	if a.IsActive {
-		i.pretend("active", o.OldID)
+// pretendAccount notes what the parts after the accounts ask of them in a dry
+// run: who is not brought, rather than the many who are.
+func (i *Import) pretendAccount(oldID string, a *Account) {
+	if i.sawAccounts = true; a == nil {
+		i.pretend("left out", oldID)
+		return
+	}
+	if !a.IsActive {
+		i.pretend("inactive", oldID)
 	}
 	if a.EmailKey != nil {
 		i.pretend("key", *a.EmailKey)
 	}
 }
 
+func (i *Import) pretendsAccount(oldID string) bool {
+	return i.sawAccounts && !i.pretends("left out", oldID)
+}
+
 // takenKeys are the accounts here that have one of these addresses: key to
 // address as typed.
 func (i *Import) takenKeys(ctx context.Context, keys []string) (map[string]string, error) {
 	var rows []Account
-	if err := i.reads.WithContext(ctx).Select("email", "email_key").Where("email_key IN ?", keys).Find(&rows).Error; err != nil {
+	if err := i.reads.WithContext(ctx).Select("email", "email_key").Where("email_key IN ?", findable(keys)).Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("look for the addresses: %w", err)
 	}
 	taken := make(map[string]string, len(rows))

@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"gorm.io/gorm"
 )
@@ -29,7 +29,7 @@ const (
 
 // Clients brings a batch of clients.
 func (i *Import) Clients(ctx context.Context, old []OldClient) ([]Fate, error) {
-	return i.batch(ctx, func() ([]Fate, func(*gorm.DB) error, error) {
+	return i.batch(ctx, importedClient, func() ([]Fate, func(*gorm.DB) error, error) {
 		fates, clients, err := i.decideClients(ctx, old)
 		if err != nil {
 			return nil, nil, err
@@ -60,7 +60,7 @@ func (i *Import) decideClients(ctx context.Context, old []OldClient) ([]Fate, []
 		return nil, nil, err
 	}
 	var here []string
-	if err := i.reads.WithContext(ctx).Model(&Client{}).Where("id IN ?", names).Pluck("id", &here).Error; err != nil {
+	if err := i.reads.WithContext(ctx).Model(&Client{}).Where("id IN ?", findable(names)).Pluck("id", &here).Error; err != nil {
 		return nil, nil, fmt.Errorf("look for the clients: %w", err)
 	}
 	taken := make(map[string]bool, len(old))
@@ -95,13 +95,14 @@ func (i *Import) client(o *OldClient) (*Client, Fate) {
 	c.Name = cleanName(c.Name, "")
 	kept := Words{}
 	for _, uri := range c.RedirectURIs {
-		if validRedirectURI(uri) && utf8.ValidString(uri) {
+		if validRedirectURI(uri) && storable(uri) {
 			kept = append(kept, uri)
 		} else {
 			fate.Note, fate.Detail = noteRedirectURIs, strings.TrimSpace(fate.Detail+" "+cleanName(uri, ""))
 		}
 	}
 	c.RedirectURIs = kept
+	c.Origins = slices.DeleteFunc(slices.Clone(c.Origins), func(o string) bool { return !ValidOrigin(o) || !storable(o) })
 	if err := c.check(); err != nil {
 		return nil, skipped(skipClientRules, err.Error())
 	}

@@ -29,7 +29,7 @@ const (
 // Identities brings a batch of identities, at most 1,000. One that is known by
 // its address gets its subject at the first sign-in: see BindIdentity.
 func (i *Import) Identities(ctx context.Context, old []OldIdentity) ([]Fate, error) {
-	return i.batch(ctx, func() ([]Fate, func(*gorm.DB) error, error) {
+	return i.batch(ctx, importedIdentity, func() ([]Fate, func(*gorm.DB) error, error) {
 		fates, identities, err := i.decideIdentities(ctx, old)
 		if err != nil {
 			return nil, nil, err
@@ -75,9 +75,9 @@ func (i *Import) decideIdentities(ctx context.Context, old []OldIdentity) ([]Fat
 		}
 		_, here := accounts[o.AccountOldID]
 		switch key := o.key(); {
-		case !here && !i.pretends(importedAccount, o.AccountOldID):
+		case !here && !i.pretendsAccount(o.AccountOldID):
 			fates[n] = skipped(skipNoAccount, "")
-		case o.Subject == "" && checkEmail(o.Email) != nil:
+		case o.Subject == "" && checkEmail(o.Email) != nil, !storable(o.Subject):
 			fates[n] = skipped(skipNoSubject, "")
 		case linked[key] || i.pretends("linked", key):
 			fates[n] = skipped(skipLinked, "")
@@ -138,27 +138,32 @@ func (i *Import) accountsHere(ctx context.Context, old []string) (map[string]*Ac
 
 // linkedHere are the keys of old that identities here have.
 func (i *Import) linkedHere(ctx context.Context, old []OldIdentity) (map[string]bool, error) {
-	var subjects, emails []string
+	var providers, subjects, emails Words
 	for _, o := range old {
+		if !providers.Has(o.Provider) {
+			providers = append(providers, o.Provider)
+		}
 		if o.Subject != "" {
 			subjects = append(subjects, o.Subject)
 		} else {
 			emails = append(emails, EmailKey(o.Email))
 		}
 	}
-	var rows []Identity
-	err := i.reads.WithContext(ctx).Select("provider", "subject", "email").
-		Where("subject IN ? OR (subject IS NULL AND email IN ?)", subjects, emails).Find(&rows).Error
-	if err != nil {
-		return nil, fmt.Errorf("look for the identities: %w", err)
-	}
-	linked := make(map[string]bool, len(rows))
-	for _, r := range rows {
-		subject := ""
-		if r.Subject != nil {
-			subject = *r.Subject
+	linked := make(map[string]bool, len(old))
+	for where, values := range map[string]Words{"subject IN ?": subjects, "subject IS NULL AND email IN ?": emails} {
+		var rows []Identity
+		err := i.reads.WithContext(ctx).Select("provider", "subject", "email").
+			Where("provider IN ?", []string(providers)).Where(where, findable(values)).Find(&rows).Error
+		if err != nil {
+			return nil, fmt.Errorf("look for the identities: %w", err)
 		}
-		linked[identityKey(r.Provider, subject, r.Email)] = true
+		for _, r := range rows {
+			subject := ""
+			if r.Subject != nil {
+				subject = *r.Subject
+			}
+			linked[identityKey(r.Provider, subject, r.Email)] = true
+		}
 	}
 	return linked, nil
 }

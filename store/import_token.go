@@ -24,13 +24,13 @@ type OldToken struct {
 const (
 	skipNoClient  = "its client was not imported, or has ended here"
 	skipNotSignIn = "its account cannot sign in, or its sign-ins were ended here"
-	skipNoScope   = "it has no scope"
+	skipNoScope   = "it has no scope, or one that is none"
 	skipTwice     = "the same token is here already"
 )
 
 // Tokens brings a batch of refresh tokens, at most 1,000.
 func (i *Import) Tokens(ctx context.Context, old []OldToken) ([]Fate, error) {
-	return i.batch(ctx, func() ([]Fate, func(*gorm.DB) error, error) {
+	return i.batch(ctx, importedRefresh, func() ([]Fate, func(*gorm.DB) error, error) {
 		fates, tokens, err := i.decideTokens(ctx, old)
 		if err != nil {
 			return nil, nil, err
@@ -69,11 +69,11 @@ func (i *Import) decideTokens(ctx context.Context, old []OldToken) ([]Fate, []*I
 		switch {
 		case !client && !i.pretends(importedClient, o.ClientOldID):
 			fates[n] = skipped(skipNoClient, "")
-		case account == nil && !i.pretends(importedAccount, o.AccountOldID):
+		case account == nil && !i.pretendsAccount(o.AccountOldID):
 			fates[n] = skipped(skipNoAccount, "")
-		case account != nil && (!account.IsActive || account.AuthEpoch != 0), account == nil && !i.pretends("active", o.AccountOldID):
+		case account != nil && (!account.IsActive || account.AuthEpoch != 0), account == nil && i.pretends("inactive", o.AccountOldID):
 			fates[n] = skipped(skipNotSignIn, "")
-		case len(scope) == 0:
+		case len(scope) == 0 || !allMatch(scope, scopeToken):
 			fates[n] = skipped(skipNoScope, "")
 		case have.digests[digest]:
 			fates[n] = skipped(skipTwice, "")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"gatehouse/store"
 )
@@ -16,10 +17,10 @@ const importBatch = 1000
 
 // oldRows are the rows of one part, in the order of their ids.
 type oldRows[T any] struct {
-	part, table string
-	count       string // query of how many
-	query       string
-	scan        func(*sql.Rows) (oldRow[T], error)
+	part  string
+	count string // query of how many
+	query string
+	scan  func(*sql.Rows) (oldRow[T], error)
 }
 
 // oldRow is one row, as operators know it by who. A row whose fate says that it
@@ -48,6 +49,9 @@ func bringRows[T any](ctx context.Context, d *djangoSource, r *importReport, p o
 			row, err := p.scan(rows)
 			if err != nil {
 				return fmt.Errorf("read an old row: %w", err)
+			}
+			if !utf8.ValidString(row.id) || strings.ContainsRune(row.id, 0) {
+				row.fate.Skipped = skipID
 			}
 			batch = append(batch, row)
 		}
@@ -123,6 +127,7 @@ var djangoProviders = map[string]string{
 var (
 	digits      = regexp.MustCompile(`^[0-9]{1,255}$`)
 	djangoHash  = regexp.MustCompile(`^(pbkdf2_sha256|pbkdf2_sha1|argon2|bcrypt_sha256|bcrypt|scrypt|md5|sha1)\$`)
+	skipID      = "its id is not text"
 	skipBackend = "this server has no such provider"
 	skipUID     = "its uid is not one of that provider's"
 	skipGrant   = "this build has no authorization endpoint, which its grant needs"
@@ -178,11 +183,7 @@ func (d *djangoSource) applicationRows(keepPrivate bool) oldRows[store.OldClient
 				v.Secret = secret
 			}
 			c.RedirectURIs = store.ParseWords(strings.Join(strings.Fields(redirects), " "))
-			for _, origin := range strings.Fields(origins.String) {
-				if store.ValidOrigin(origin) {
-					c.Origins = append(c.Origins, origin)
-				}
-			}
+			c.Origins = strings.Fields(origins.String) // those that are none are left out
 			if row.fate = asRegistered(c, grant); !keepPrivate {
 				c.ExposedSecret = c.FirstParty && c.Type == store.Confidential
 			}
