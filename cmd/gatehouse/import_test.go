@@ -16,7 +16,7 @@ import (
 
 // everyOld runs the test for each database here, each one there, and each
 // generation of its library.
-func everyOld(t *testing.T, test func(t *testing.T, w *importWorld, old, generation string)) {
+func everyOld(t *testing.T, test func(t *testing.T, w *importWorld, old, generation string, crossed bool)) {
 	storetest.Each(t, func(t *testing.T, databaseURL string) {
 		for _, dialect := range []string{"sqlite", "postgres"} {
 			for _, generation := range []string{"1", "2"} {
@@ -25,7 +25,8 @@ func everyOld(t *testing.T, test func(t *testing.T, w *importWorld, old, generat
 					if strings.HasPrefix(databaseURL, "postgres") {
 						to = storetest.Postgres(t)
 					}
-					test(t, newImportWorld(t, to), oldDatabase(t, generation, dialect), generation)
+					crossed := !strings.HasPrefix(to, dialect)
+					test(t, newImportWorld(t, to), oldDatabase(t, generation, dialect), generation, crossed)
 				})
 			}
 		}
@@ -33,7 +34,7 @@ func everyOld(t *testing.T, test func(t *testing.T, w *importWorld, old, generat
 }
 
 func TestImportDjango(t *testing.T) {
-	everyOld(t, func(t *testing.T, w *importWorld, old, generation string) {
+	everyOld(t, func(t *testing.T, w *importWorld, old, generation string, crossed bool) {
 		accounts := map[string][4]int64{"1": {11, 9, 0, 2}, "2": {12, 10, 0, 2}}[generation]
 		want := map[string][4]int64{"accounts": accounts, "identities": {6, 4, 0, 2}, "applications": {7, 4, 0, 3}, "tokens": {7, 5, 0, 2}}
 		if diff := cmp.Diff(want, w.brought("--from", old, "--dry-run").counts()); diff != "" || w.rows() != 0 {
@@ -57,6 +58,9 @@ func TestImportDjango(t *testing.T) {
 		}
 		if n := w.count(`SELECT count(*) FROM audit WHERE action = 'import.django' AND actor = 'cli' AND detail LIKE '%"complete":true%'`); n != 2 {
 			t.Errorf("%d audit rows", n)
+		}
+		if !crossed { // its hashes are slow, and from one database to the other they pass all the code there is
+			return
 		}
 		signInAsBefore(t, w, generation)
 		refreshAsBefore(t, w, generation)
@@ -86,7 +90,8 @@ func signInAsBefore(t *testing.T, w *importWorld, generation string) {
 		{"with a hash that nobody knows", "mobile", "", "weird@example.com", "weird", 400, "invalid_grant"},
 	} {
 		code, body := w.token(tt.client, tt.secret, "password", url.Values{"username": {tt.email}, "password": {tt.password}})
-		if problem, _ := body["error"].(string); code != tt.code || problem != tt.err || code == 200 && body["expires_in"] != 36000.0 {
+		life, _ := body["expires_in"].(float64)
+		if problem, _ := body["error"].(string); code != tt.code || problem != tt.err || code == 200 && (life < 35000 || life > 36000) {
 			t.Errorf("%s: %d %v", tt.name, code, body)
 		}
 	}
