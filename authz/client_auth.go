@@ -45,7 +45,10 @@ func (s *Server) authenticateClient(ctx context.Context, r *http.Request, form u
 		return client, nil
 	case !c.hasSecret:
 		return nil, invalidClient("This client authenticates with its secret: send client_secret, or an Authorization header.")
-	case !client.SecretMatches(c.secret):
+	}
+	if ok, err := s.store.CheckSecret(ctx, client, c.secret); err != nil {
+		return nil, err
+	} else if !ok {
 		return nil, invalidClient("Unknown client, or a wrong secret.")
 	}
 	if client.TrustedForwarder {

@@ -23,6 +23,9 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, req fosite
 		return invalidRequest("Missing refresh token parameter.")
 	}
 	old := g.keys.verify(text)
+	if old == nil && !hasOurForm(text) {
+		return g.imported(ctx, text, req)
+	}
 	if old == nil || old.kind != refreshToken {
 		return invalidGrant("This is not a refresh token of this server.")
 	}
@@ -99,6 +102,11 @@ func errRefreshEnded() error {
 // that another call has written.
 func (g refreshGrant) PopulateTokenEndpointResponse(ctx context.Context, req fosite.AccessRequester, resp fosite.AccessResponder) error {
 	client, session := req.GetClient().(*store.Client), req.GetSession().(*store.Session)
+	if session.Imported != nil {
+		g.store.SpendImported(ctx, session.Imported)
+		g.issue(ctx, req, resp)
+		return nil
+	}
 	old := g.keys.verify(req.GetRequestForm().Get("refresh_token"))
 	if !client.RotateRefresh {
 		return g.keep(ctx, old, client, session, resp)

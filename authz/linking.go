@@ -19,6 +19,7 @@ const (
 	createProven   verdict = "verified address, and nobody has it"
 	createBare     verdict = "no verified address"
 	claim          verdict = "the provider is the authority for the address, and its account was never proven"
+	bind           verdict = "the provider is the authority for the address of an imported identity"
 	join           verdict = "the provider vouches for the address of a proven account"
 	linkRequired   verdict = "the address belongs to an account that its owner must link"
 	refuseDisabled verdict = "the account with the address is deactivated"
@@ -46,6 +47,19 @@ func decide(id *social.Identity, holder *store.Holder, p social.Policy) verdict 
 		return claim
 	}
 	return linkRequired
+}
+
+// decideImported is decide where an imported identity of the provider has the
+// address and no subject yet. Nobody but the authority for the address says
+// whose it is, and no second match is guessed away.
+func decideImported(id *social.Identity, u *store.Unbound, holder *store.Holder) verdict {
+	switch {
+	case !id.Authoritative, holder != nil && holder.ID != u.Account.ID, u.OtherSubject, u.Account.IsStaff, u.Account.IsSuperuser:
+		return linkRequired
+	case !u.Account.IsActive:
+		return refuseDisabled
+	}
+	return bind
 }
 
 // accountOf finds or makes the account that an identity signs in to. Between
@@ -99,7 +113,14 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 	if err != nil {
 		return nil, err
 	}
+	unbound, err := s.unbound(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	v := decide(id, holder, p)
+	if unbound != nil {
+		v = decideImported(id, unbound, holder)
+	}
 	f := store.Federated{
 		Provider: id.Provider, Subject: id.Subject, Email: id.Email, Verified: id.EmailVerified, LoginEmail: v == createProven || v == claim,
 		Username: id.Username, FirstName: id.FirstName, LastName: id.LastName, Actor: client.ID, Reason: string(v),
@@ -118,12 +139,16 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 		return s.store.CreateFederated(ctx, f, &holder.Account)
 	case join:
 		return s.store.JoinIdentity(ctx, f, &holder.Account)
+	case bind:
+		return s.store.BindIdentity(ctx, f, unbound)
 	}
 	if _, err := s.store.SignIn(ctx, id.Provider, id.Subject); err == nil {
 		return nil, store.ErrExists // a first sign-in at the same time has made what stands in the way
 	}
 	target := ""
-	if holder != nil {
+	if unbound != nil {
+		target = unbound.Account.ID
+	} else if holder != nil {
 		target = holder.ID
 	}
 	if err := s.store.AuditRefusal(ctx, id.Provider+" "+id.Subject, client.ID, "identity.refuse", target,
@@ -143,6 +168,19 @@ func (s *Server) holder(ctx context.Context, id *social.Identity) (*store.Holder
 		return nil, nil
 	}
 	return h, err
+}
+
+// unbound is the imported identity with this address that has no subject yet;
+// nil if there is none.
+func (s *Server) unbound(ctx context.Context, id *social.Identity) (*store.Unbound, error) {
+	if id.Email == "" {
+		return nil, nil
+	}
+	u, err := s.store.Unbound(ctx, id.Provider, id.Email)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return u, err
 }
 
 func (v verdict) refusal(provider string) error {

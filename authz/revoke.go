@@ -1,6 +1,11 @@
 package authz
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+
+	"gatehouse/store"
+)
 
 // revoke serves POST /oauth2/revoke (RFC 7009 §2). A refresh token ends its
 // whole family, spent or not; an access token ends itself. No token at all is
@@ -22,16 +27,23 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, invalidRequest("The parameter token is missing."))
 		return
 	}
-	if t := s.keys.verify(form.Get("token")); t != nil {
-		end := s.store.RevokeAccess
-		if t.kind == refreshToken {
-			end = s.store.RevokeFamily
-		}
-		if err := end(ctx, t.signature, client.ID); err != nil {
-			s.fail(w, r, err)
-			return
-		}
+	if err := s.endToken(ctx, form.Get("token"), client); err != nil {
+		s.fail(w, r, err)
+		return
 	}
 	noStore(w.Header())
 	w.WriteHeader(http.StatusOK)
+}
+
+func (s *Server) endToken(ctx context.Context, text string, client *store.Client) error {
+	switch t := s.keys.verify(text); {
+	case t == nil && hasOurForm(text):
+		return nil
+	case t == nil:
+		return s.store.RevokeImported(ctx, text, client.ID)
+	case t.kind == refreshToken:
+		return s.store.RevokeFamily(ctx, t.signature, client.ID)
+	default:
+		return s.store.RevokeAccess(ctx, t.signature, client.ID)
+	}
 }

@@ -56,6 +56,8 @@ func overtaken(ctx context.Context, req fosite.AccessRequester, err error) error
 	case req.GetSession().(*store.Session).IssuedType != "":
 		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonExpired, cause: err,
 			say: "What the subject_token stands for has just ended, or has just changed: sign in again."}
+	case req.GetSession().(*store.Session).Imported != nil:
+		return errRefreshEnded()
 	case req.GetSession().(*store.Session).Grant.AccountID == nil:
 		return invalidClient("Unknown client, or a wrong secret.")
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"strings"
 
 	"github.com/ory/fosite"
 )
@@ -62,6 +63,10 @@ func (k keyring) mint(kind kind) *token {
 
 // String is the token as a client sees it.
 func (t *token) String() string { return string(t.kind) + strict.EncodeToString(t.bytes[:]) }
+
+// hasOurForm tells whether text claims to be a token of this server. What does
+// not may be one of the system that was here before.
+func hasOurForm(text string) bool { return strings.HasPrefix(text, "gth_") }
 
 // verify takes a token apart if it is one of ours, made under any of the
 // secrets; otherwise it returns nil, having asked no database.

@@ -324,15 +324,15 @@ func (s *Store) DisableClient(ctx context.Context, id string, disabled bool) err
 		}
 		return translate(tx.Error)
 	}
-	return s.revokeAfter(ctx, func(tx *gorm.DB) *gorm.DB {
+	return s.endClient(ctx, id, func(tx *gorm.DB) *gorm.DB {
 		return tx.Model(&Client{}).Where("id = ?", id).Update("disabled_at", s.now())
-	}, "client_id = ?", id)
+	})
 }
 
 // DeleteClient removes the client with its secrets and ends its grants.
 func (s *Store) DeleteClient(ctx context.Context, id string) error {
 	defer s.cache.drop(id)
-	return s.revokeAfter(ctx, func(tx *gorm.DB) *gorm.DB {
+	return s.endClient(ctx, id, func(tx *gorm.DB) *gorm.DB {
 		return tx.Where("id = ?", id).Delete(&Client{})
-	}, "client_id = ?", id)
+	})
 }

@@ -16,11 +16,14 @@
 //	hash_forms.go     password hashes made by others (Django, bcrypt)
 //	policy.go         which passwords are refused
 //	client.go         clients; client_cache.go their copy in memory (2 s at most)
-//	client_secret.go  their secrets, at most two live
+//	client_secret.go  their secrets, at most two live; slow_secret.go imported ones
 //	grant.go          grants (one per login) and how they end; fosite's session
 //	access_token.go   access tokens; Introspection, the hottest read
 //	refresh_token.go  refresh tokens and their idempotent rotation
 //	identity.go       people at social providers, and the accounts they sign in to
+//	identity_unbound.go  imported identities that have no subject yet
+//	import*.go        rows of another system, brought in batches
+//	imported_token.go refresh tokens of another system, good once
 //	replay.go         others' tokens that may be used once
 //	limit.go          sliding windows that all replicas share
 //	audit.go          what was changed, by whom

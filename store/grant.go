@@ -44,6 +44,7 @@ type Session struct {
 	AccessExpiresAt  time.Time
 	RefreshExpiresAt time.Time
 	Presented        *PresentedRefresh // by the refresh grant alone: the token shown
+	Imported         *ImportedToken    // likewise, one of another system
 	IssuedType       string            // by token exchange alone (RFC 8693 §2.2.1)
 }
 
@@ -141,6 +142,9 @@ func (s *Store) RevokeGrants(ctx context.Context, accountID, clientID string) (i
 	}
 	var n int64
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
+		if err := tx.Exec(endImported, s.now(), accountID, clientID, clientID).Error; err != nil {
+			return err
+		}
 		n, err = s.endGrants(tx, "account_id = ? AND (? = '' OR client_id = ?)", accountID, clientID, clientID)
 		return err
 	})

@@ -218,6 +218,9 @@ func (s *Store) LinkIdentity(ctx context.Context, f Federated, who *SubjectToken
 		if err := tx.Create(identity).Error; err != nil {
 			return err
 		}
+		if err := dropUnbound(tx, identity); err != nil {
+			return err
+		}
 		return f.audit(s, tx, "identity.link", *who.AccountID)
 	})
 	return identity, translate(err)

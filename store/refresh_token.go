@@ -280,6 +280,10 @@ func (s *Store) ExpireRefreshTokens(ctx context.Context, accountID, clientID str
 		// Within the grace these would still answer with the pair that ends here.
 		replaced = `signature IN (SELECT predecessor FROM refresh_tokens WHERE predecessor IS NOT NULL AND ` + unspent + `)`
 	)
+	imported := `UPDATE imported_tokens SET expires_at = $1 WHERE expires_at > $1 AND account_id = $2 AND client_id = $3`
+	if _, err := s.exec(ctx, imported, s.now(), accountID, clientID); err != nil {
+		return fmt.Errorf("expire imported tokens: %w", err)
+	}
 	// A refresh compares with when it began, by its own replica's clock.
 	args := []any{s.now().Add(-time.Minute), accountID, clientID}
 	for range 100 {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/glebarez/sqlite"
@@ -52,6 +53,9 @@ type Store struct {
 	hasher *Hasher
 	cache  clientCache
 	log    *slog.Logger
+
+	noImported  atomic.Pointer[time.Time] // when it was last seen that no imported token is left
+	slowSecrets slowSecrets
 }
 
 // Open connects to cfg.URL. It creates a SQLite file that is not there, and
@@ -69,7 +73,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Hasher == nil {
 		cfg.Hasher = NewHasher(HasherConfig{})
 	}
-	s := &Store{cfg: cfg, hasher: cfg.Hasher, log: cfg.Log}
+	s := &Store{cfg: cfg, hasher: cfg.Hasher, log: cfg.Log, slowSecrets: newSlowSecrets()}
 	scheme, _, _ := strings.Cut(cfg.URL, ":")
 	var err error
 	switch scheme {

@@ -11,13 +11,14 @@ import (
 // work is what one request writes: filled by the grant's handler, written by
 // Flush as one statement before the answer leaves.
 type work struct {
-	grant   *Grant
-	epoch   int64
-	access  *AccessToken
-	refresh *RefreshToken
-	forgive []limitKey
-	once    once
-	parent  []byte // signature of the access token that the grant is exchanged from
+	grant    *Grant
+	epoch    int64
+	access   *AccessToken
+	refresh  *RefreshToken
+	forgive  []limitKey
+	once     once
+	imported []byte // digest of the imported token that the grant spends
+	parent   []byte // signature of the access token that the grant is exchanged from
 }
 
 // once is somebody else's token, which may be used once.
@@ -152,6 +153,8 @@ func (w *work) statement() (string, []any) {
 		return flushClientGrant, w.base()
 	case w.once.digest != nil:
 		return flushOnceGrant, append(w.signInArgs(), w.once.digest, w.once.expiresAt)
+	case w.imported != nil:
+		return flushImportedGrant, append(w.signInArgs(), w.imported)
 	}
 	return flushAccountGrant, w.accountArgs()
 }
@@ -165,8 +168,10 @@ const (
 	sameAccount   = `id = $3 AND is_active AND auth_epoch = $27`
 	signedIn      = `UPDATE accounts SET last_login_at = $19, returned = returned OR last_login_at IS NOT NULL`
 	useOnce       = `INSERT INTO replays (digest, client_id, grant_id, used_at, expires_at) SELECT $32, $4, $1, $19, $33`
-	livingRoot    = `SELECT id FROM grants WHERE id = $2 AND revoked_at IS NULL AND expires_at > $19`
-	livingParent  = `SELECT p.id AS parent FROM access_tokens t JOIN grants p ON p.id = t.grant_id
+	spendImported = `UPDATE imported_tokens SET spent_at = $19, grant_id = $1
+		 WHERE digest = $32 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19`
+	livingRoot   = `SELECT id FROM grants WHERE id = $2 AND revoked_at IS NULL AND expires_at > $19`
+	livingParent = `SELECT p.id AS parent FROM access_tokens t JOIN grants p ON p.id = t.grant_id
 		 WHERE t.signature = $27 AND t.revoked_at IS NULL AND t.expires_at > $19 AND p.revoked_at IS NULL AND p.expires_at > $19`
 
 	insertChild  = `INSERT INTO grants (` + grantColumns + `, parent_id) SELECT ` + grantValues + `, `
@@ -202,6 +207,13 @@ const (
 		r AS (` + insertRefresh + ` FROM g WHERE $28::bytea IS NOT NULL),
 		l AS (` + signedIn + ` FROM g WHERE accounts.id = $3)
 		SELECT (SELECT count(*) FROM g), (SELECT count(*) FROM o) + (SELECT count(*) = 0 FROM who)::int`
+	flushImportedGrant = `WITH c AS (` + enabledClient + ` FOR SHARE),
+		who AS (SELECT id FROM accounts WHERE ` + sameAccount + ` AND EXISTS (SELECT 1 FROM c) FOR SHARE),
+		o AS (` + spendImported + ` AND EXISTS (SELECT 1 FROM who) RETURNING digest),
+		g AS (` + insertGrant + ` FROM o RETURNING id),
+		a AS (` + insertAccess + ` FROM g),
+		r AS (` + insertRefresh + ` FROM g WHERE $28::bytea IS NOT NULL)
+		SELECT count(*) FROM g`
 	flushClientGrant = `WITH c AS (` + enabledClient + ` FOR SHARE),
 		g AS (` + insertGrant + ` FROM c RETURNING id),
 		a AS (` + insertAccess + ` FROM g)
@@ -238,11 +250,16 @@ func (s *Store) flushSQLite(ctx context.Context, c conn, w *work, args []any) (i
 			}
 		}
 	}
+	if w.imported != nil {
+		if n, err := c.exec(ctx, spendImported, args...); err != nil || n == 0 {
+			return 0, err
+		}
+	}
 	statements := []string{insertGrant, insertAccess}
 	if w.parent != nil {
 		statements[0] = insertChild + `grant_id FROM access_tokens WHERE signature = $27`
 	}
-	if w.grant.AccountID != nil && w.parent == nil {
+	if w.grant.AccountID != nil && w.parent == nil && w.imported == nil {
 		statements = append(statements, signedIn+` WHERE id = $3`)
 	}
 	if w.refresh != nil {

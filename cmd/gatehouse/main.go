@@ -7,6 +7,7 @@
 //	listen.go         sockets, limits and a graceful stop for every listener
 //	tlsreload.go      certificates that are read again when they change
 //	hostcheck.go      what keeps web pages away from gatehouse dev
+//	import*.go        import django: the old database, its rows, the report
 //	NAME.go           the subcommand of that name
 //	dev_*.go          what gatehouse dev keeps, makes and says
 //
