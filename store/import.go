@@ -101,7 +101,8 @@ func (i *Import) newID(kind, oldID string) string {
 }
 
 // known are the ids among old that an import has brought before, with what
-// they became.
+// they became. It is asked after what stands in a row's way: whatever another
+// import of this source has put there by then is known too.
 func (i *Import) known(ctx context.Context, kind string, old []string) (map[string]string, error) {
 	var rows []Imported
 	err := i.reads.WithContext(ctx).Where("source = ? AND kind = ? AND old_id IN ?", i.Source, kind, findable(old)).Find(&rows).Error

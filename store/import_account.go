@@ -66,11 +66,11 @@ func (i *Import) decideAccounts(ctx context.Context, old []OldAccount) ([]Fate, 
 	for n, o := range old {
 		ids[n], keys[n] = o.OldID, EmailKey(o.Email)
 	}
-	known, err := i.known(ctx, importedAccount, ids)
+	taken, err := i.takenKeys(ctx, keys)
 	if err != nil {
 		return nil, nil, err
 	}
-	taken, err := i.takenKeys(ctx, keys)
+	known, err := i.known(ctx, importedAccount, ids)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -55,10 +55,6 @@ func (i *Import) decideClients(ctx context.Context, old []OldClient) ([]Fate, []
 	for n, o := range old {
 		ids[n], names[n] = o.OldID, o.Client.ID
 	}
-	known, err := i.known(ctx, importedClient, ids)
-	if err != nil {
-		return nil, nil, err
-	}
 	var here []string
 	if err := i.reads.WithContext(ctx).Model(&Client{}).Where("id IN ?", findable(names)).Pluck("id", &here).Error; err != nil {
 		return nil, nil, fmt.Errorf("look for the clients: %w", err)
@@ -66,6 +62,10 @@ func (i *Import) decideClients(ctx context.Context, old []OldClient) ([]Fate, []
 	taken := make(map[string]bool, len(old))
 	for _, id := range here {
 		taken[id] = true
+	}
+	known, err := i.known(ctx, importedClient, ids)
+	if err != nil {
+		return nil, nil, err
 	}
 	for n := range old {
 		o := &old[n]

@@ -55,15 +55,15 @@ func (i *Import) decideIdentities(ctx context.Context, old []OldIdentity) ([]Fat
 	for n, o := range old {
 		ids[n], accountIDs[n] = o.OldID, o.AccountOldID
 	}
-	known, err := i.known(ctx, importedIdentity, ids)
-	if err != nil {
-		return nil, nil, err
-	}
 	accounts, err := i.accountsHere(ctx, accountIDs)
 	if err != nil {
 		return nil, nil, err
 	}
 	linked, err := i.linkedHere(ctx, old)
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := i.known(ctx, importedIdentity, ids)
 	if err != nil {
 		return nil, nil, err
 	}

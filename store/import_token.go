@@ -106,9 +106,6 @@ func (i *Import) aroundTokens(ctx context.Context, old []OldToken) (have tokenCo
 		sum := sha256.Sum256([]byte(o.Token))
 		ids[n], accounts[n], clients[n], digests[n] = o.OldID, o.AccountOldID, o.ClientOldID, sum[:]
 	}
-	if have.known, err = i.known(ctx, importedRefresh, ids); err != nil {
-		return have, err
-	}
 	if have.accounts, err = i.accountsHere(ctx, accounts); err != nil {
 		return have, err
 	}
@@ -130,5 +127,6 @@ func (i *Import) aroundTokens(ctx context.Context, old []OldToken) (have tokenCo
 	for _, r := range rows {
 		have.digests[[sha256.Size]byte(r.Digest)] = true
 	}
-	return have, nil
+	have.known, err = i.known(ctx, importedRefresh, ids)
+	return have, err
 }
