@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -187,7 +188,7 @@ func TestImportLeavesWhatMovedOn(t *testing.T) {
 			w.store.Deactivate(ctx, account("grace@gmail.com").ID),
 			w.store.SetPassword(ctx, account("bo@example.com").ID, "a new long password"),
 			w.store.SetPassword(ctx, account("fay@example.com").ID, "a new long password"),
-			w.store.Unlink(ctx, account("fay@example.com").ID, identities[0].ID, store.NewGrantID(), "test"),
+			w.store.Unlink(ctx, w.signedIn(account("fay@example.com")), identities[0].ID),
 			w.store.DeleteClient(ctx, "mobile"),
 		); err != nil {
 			t.Fatal(err)
@@ -235,4 +236,26 @@ func TestImportFlags(t *testing.T) {
 	if got := w.brought("--from", old, "--source", "shop").counts(); got["accounts"][2] != 10 || got["tokens"][1] != 5 {
 		t.Errorf("the rest: %v", got)
 	}
+}
+
+// signedIn is a live token of an account, as the store knows it.
+func (w *importWorld) signedIn(a *store.Account) *store.SubjectToken {
+	w.t.Helper()
+	clients, _, err := w.store.Clients(context.Background(), "", 1)
+	if err != nil || len(clients) == 0 {
+		w.t.Fatal(clients, err)
+	}
+	now, id, signature := w.store.Now(), store.NewGrantID(), []byte(strings.Repeat("s", 32))
+	ctx := w.store.Begin(context.Background())
+	w.store.AddGrant(ctx, &store.Session{AuthEpoch: a.AuthEpoch, Grant: store.Grant{ID: id, RootID: id, AccountID: &a.ID,
+		ClientID: clients[0].ID, Subject: a.ID, AuthTime: now, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}},
+		&store.AccessToken{Signature: signature, GrantID: id, IssuedAt: now, ExpiresAt: now.Add(time.Hour)}, nil)
+	if err := w.store.Flush(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	who, err := w.store.SubjectToken(ctx, signature)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return who
 }
