@@ -35,9 +35,7 @@ func (w *world) importTokens(addresses []string, tokens ...store.OldToken) []*st
 
 func TestImportedRefreshToken(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		ctx := context.Background()
-		a := w.importTokens([]string{"bo@example.com", "al@example.com"}, store.OldToken{Token: "one"}, store.OldToken{Token: "narrow"},
-			store.OldToken{Token: "revoked"}, store.OldToken{Token: "late"}, store.OldToken{Token: "kept"}, store.OldToken{Token: "al", AccountOldID: "2"})
+		a := w.importTokens([]string{"bo@example.com"}, store.OldToken{Token: "one"})
 		for name, b := range map[string]answer{"another client's": w.refresh("old-other", "one"), "unknown": w.refresh("old-web", "none")} {
 			if b.code != 400 || b.str("error") != "invalid_grant" {
 				t.Errorf("%s: %d %s", name, b.code, b.text)
@@ -70,7 +68,14 @@ func TestImportedRefreshToken(t *testing.T) {
 		if b := w.refresh("old-web", "one"); b.code != 400 || w.active(next.str("access_token")) {
 			t.Errorf("reuse after the grace leaves the family: %d %s", b.code, b.text)
 		}
+	})
+}
 
+func TestImportedRefreshTokenEnds(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		a := w.importTokens([]string{"bo@example.com", "al@example.com", "li@example.com"}, store.OldToken{Token: "narrow"}, store.OldToken{Token: "revoked"},
+			store.OldToken{Token: "late", AccountOldID: "3"}, store.OldToken{Token: "in time", AccountOldID: "3"}, store.OldToken{Token: "kept"}, store.OldToken{Token: "al", AccountOldID: "2"})
 		narrow := w.token("old-web", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"narrow"}, "scope": {"read"}})
 		if narrow.str("scope") != "read" {
 			t.Errorf("%d %s", narrow.code, narrow.text)
@@ -99,7 +104,11 @@ func TestImportedRefreshToken(t *testing.T) {
 		if b := w.refresh("old-web", "kept"); b.code != 400 {
 			t.Errorf("after the account's sign-ins were ended: %s", b.text)
 		}
-		w.clock.move(14 * 24 * time.Hour)
+		w.clock.move(14*24*time.Hour - time.Minute)
+		if b := w.refresh("old-web", "in time"); b.code != 200 {
+			t.Errorf("within 14 days: %d %s", b.code, b.text)
+		}
+		w.clock.move(time.Hour)
 		if b := w.refresh("old-web", "late"); b.code != 400 {
 			t.Errorf("after 14 days: %s", b.text)
 		}
