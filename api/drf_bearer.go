@@ -91,11 +91,11 @@ func (d *drf) signedIn(r *http.Request) (*drfBearer, error) {
 	return b, nil
 }
 
-// inPerson is signedIn for what ends sign-ins: nobody may act for the account
-// (RFC 8693 §4.1).
+// inPerson is signedIn for what ends sign-ins: it takes the scope write, and
+// nobody may act for the account (RFC 8693 §4.1).
 func (d *drf) inPerson(r *http.Request) (*drfBearer, error) {
 	b, err := d.signedIn(r)
-	if err == nil && b.Actor != nil {
+	if err == nil && (b.Actor != nil || !b.HasScope("write")) {
 		return nil, errDenied()
 	}
 	return b, err

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 )
@@ -45,7 +45,7 @@ type drfFields map[string]drfValue
 // add refuses a name that stands twice: readers would differ about its value.
 func (f drfFields) add(name string, v drfValue) error {
 	if _, twice := f[name]; twice {
-		return fmt.Errorf("%.100q stands twice", name)
+		return errTwice
 	}
 	f[name] = v
 	return nil
@@ -77,6 +77,13 @@ func readFields(r *http.Request) (drfFields, error) {
 	return nil, drfDetail(http.StatusUnsupportedMediaType, fmt.Sprintf(`Unsupported media type "%.100s" in request.`, strings.ToValidUTF8(contentType, "?")))
 }
 
+// What is wrong with a body that cannot be read. The body itself is not quoted:
+// it may be a password.
+var (
+	errMalformed = errors.New("the body is malformed")
+	errTwice     = errors.New("a field stands twice")
+)
+
 func parseError(kind string, err error) error {
 	return drfDetail(http.StatusBadRequest, kind+" parse error - "+err.Error())
 }
@@ -107,7 +114,7 @@ func jsonFields(body []byte) (drfFields, error) {
 	}
 	var whole json.RawMessage
 	if err := json.Unmarshal(body, &whole); err != nil {
-		return nil, parseError("JSON", err)
+		return nil, parseError("JSON", errMalformed)
 	}
 	if whole[0] != '{' {
 		return nil, errNotDictionary(whole)
@@ -118,11 +125,11 @@ func jsonFields(body []byte) (drfFields, error) {
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
-			return nil, parseError("JSON", err)
+			return nil, parseError("JSON", errMalformed)
 		}
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
-			return nil, parseError("JSON", err)
+			return nil, parseError("JSON", errMalformed)
 		}
 		if err := fields.add(name.(string), jsonValue(value)); err != nil {
 			return nil, parseError("JSON", err)
@@ -147,20 +154,43 @@ func jsonValue(raw json.RawMessage) drfValue {
 	return drfValue{kind: drfOther}
 }
 
+// formFields splits as Django does: at & alone, and a percent sign that escapes
+// nothing is one.
 func formFields(body []byte) (drfFields, error) {
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, parseError("Form", err)
-	}
 	fields := drfFields{}
-	for name, values := range form {
-		for _, text := range values {
-			if err := fields.add(name, textValue(text)); err != nil {
-				return nil, parseError("Form", err)
-			}
+	for pair := range strings.SplitSeq(string(body), "&") {
+		if pair == "" {
+			continue
+		}
+		name, text, _ := strings.Cut(pair, "=")
+		if err := fields.add(unescape(name), textValue(unescape(text))); err != nil {
+			return nil, parseError("Form", err)
 		}
 	}
 	return fields, nil
+}
+
+// unescape decodes what is an escape, and leaves the rest.
+func unescape(text string) string {
+	var out strings.Builder
+	for text != "" {
+		n := 1
+		switch {
+		case text[0] == '+':
+			out.WriteByte(' ')
+		case text[0] == '%' && len(text) > 2:
+			if b, err := hex.DecodeString(text[1:3]); err == nil {
+				out.Write(b)
+				n = 3
+				break
+			}
+			fallthrough
+		default:
+			out.WriteByte(text[0])
+		}
+		text = text[n:]
+	}
+	return out.String()
 }
 
 func multipartFields(body []byte, boundary string) (drfFields, error) {
@@ -171,11 +201,11 @@ func multipartFields(body []byte, boundary string) (drfFields, error) {
 			return fields, nil
 		}
 		if err != nil {
-			return nil, parseError("Multipart form", err)
+			return nil, parseError("Multipart form", errMalformed)
 		}
 		text, err := io.ReadAll(part)
 		if err != nil {
-			return nil, parseError("Multipart form", err)
+			return nil, parseError("Multipart form", errMalformed)
 		}
 		value := textValue(string(text))
 		if part.FileName() != "" {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +46,29 @@ func drfOAuth(status int, code, description string) *drfError {
 
 // drfFieldErrors says what is wrong with each field, by name.
 type drfFieldErrors map[string][]string
+
+// drfOrder is the order in which the service names the fields at fault.
+var drfOrder = []string{"email", "username", "first_name", "password", "grant_type", "backend", "association_id", "token", "client_id", "client_secret"}
+
+// MarshalJSON writes them in that order, others behind.
+func (e drfFieldErrors) MarshalJSON() ([]byte, error) {
+	rest := slices.DeleteFunc(slices.Sorted(maps.Keys(e)), func(name string) bool { return slices.Contains(drfOrder, name) })
+	var out bytes.Buffer
+	for _, name := range slices.Concat(drfOrder, rest) {
+		if _, ok := e[name]; !ok {
+			continue
+		}
+		member, err := json.Marshal(map[string][]string{name: e[name]})
+		if err != nil {
+			return nil, err
+		}
+		if out.Len() > 0 {
+			out.WriteByte(',')
+		}
+		out.Write(member[1 : len(member)-1])
+	}
+	return []byte("{" + out.String() + "}"), nil
+}
 
 func (e drfFieldErrors) refusal() *drfError {
 	return &drfError{status: http.StatusBadRequest, body: e, code: "validation_failed"}

@@ -25,7 +25,7 @@ func (d *drf) revokeToken(w http.ResponseWriter, r *http.Request) {
 		_, err = d.namedClient(r, "The application for this client_id does not exist.")
 	}
 	if err == nil {
-		err = d.revokeGrant(r, b.Principal)
+		err = d.revokeGrant(r, b.Principal, errDenied())
 	}
 	d.done(w, r, err)
 }
@@ -39,10 +39,21 @@ func (d *drf) done(w http.ResponseWriter, r *http.Request, err error) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// revokeGrant ends the login that a token is of, with its refresh token.
-func (d *drf) revokeGrant(r *http.Request, who introspect.Principal) error {
+// revokeGrant ends the login that a token is of, with its refresh token. What
+// somebody exchanged the token of a login for is no login: child is the answer.
+func (d *drf) revokeGrant(r *http.Request, who introspect.Principal, child error) error {
 	if who.GrantID == "" {
 		return unavailable(retryOutages, errors.New("the API's client is not told of grants: it needs introspect_all"))
+	}
+	g, err := d.store.Grant(r.Context(), who.GrantID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the login: %w", err)
+	}
+	if g.RootID != g.ID {
+		return child
 	}
 	if err := d.store.RevokeGrant(r.Context(), who.GrantID); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("end the login: %w", err)
@@ -110,13 +121,13 @@ func (d *drf) revokeNamed(r *http.Request) error {
 		return err
 	}
 	client := values["client_id"]
-	if user, _, ok := r.BasicAuth(); ok {
+	if user, _, ok := r.BasicAuth(); ok && basic != "" { // who has just authenticated
 		client, _ = url.QueryUnescape(user) // RFC 6749 §2.3.1; it was well-formed to the authorization server
 	}
 	if who.Subject == "" || who.ClientID != client {
 		return nil
 	}
-	return d.revokeGrant(r, who)
+	return d.revokeGrant(r, who, nil)
 }
 
 const noApplication = "The application linked to the provided client_id could not be found."

@@ -132,7 +132,7 @@ func TestDRFBearers(t *testing.T) {
 		}
 		w.as.issue("nobody", store.NewGrantID(), "read", nil)
 		w.do("GET", "/api-auth/currentUser/", "nobody", "").says(401, `{"detail":"Invalid token header. No credentials provided."}`)
-		w.as.issue("blind", w.account.ID, "read", map[string]any{"grant_id": ""})
+		w.as.issue("blind", w.account.ID, "write", map[string]any{"grant_id": ""})
 		w.log.take()
 		a = w.do("POST", "/api-auth/revoke-token", "blind", `{"client_id":"web"}`)
 		if a.Code != 503 || !strings.Contains(w.log.take(), "introspect_all") {

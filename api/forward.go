@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -39,16 +41,23 @@ func newOutgoing(cfg Config) http.Client {
 }
 
 // forwarding tells the authorization server whom the API acts for, so that its
-// limits count the user's address and not the API's.
+// limits count the user's address and not the API's. It is believed if the API's
+// own client, which it proves to be, is a trusted_forwarder there.
 type forwarding struct {
 	next    http.RoundTripper
 	address string
+	proof   string // the API's client id and secret, as HTTP Basic has them
+}
+
+func newProof(cfg Config) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(cfg.ClientID)+":"+url.QueryEscape(cfg.ClientSecret)))
 }
 
 func (f forwarding) RoundTrip(r *http.Request) (*http.Response, error) {
 	if f.address != "" {
 		r = r.Clone(r.Context())
 		r.Header.Set("X-Forwarded-For", f.address)
+		r.Header.Set("Gatehouse-Forwarder", f.proof)
 	}
 	return f.next.RoundTrip(r)
 }
@@ -90,7 +99,7 @@ func (s *Server) forward(ctx context.Context, method, path, token string, body a
 func (s *Server) send(r *http.Request) (*forwarded, error) {
 	ctx := r.Context()
 	client := s.outgoing
-	client.Transport = forwarding{client.Transport, eventOf(ctx).address}
+	client.Transport = forwarding{client.Transport, eventOf(ctx).address, newProof(s.cfg)}
 	resp, err := client.Do(r)
 	if err != nil {
 		return nil, unavailable(retryOutages, fmt.Errorf("forward: %w", err))

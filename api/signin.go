@@ -24,6 +24,7 @@ type token struct {
 
 // signIns gets tokens for new users by the password grant.
 type signIns struct {
+	proof  string // see forwarding
 	oauth  oauth2.Config
 	client http.Client
 }
@@ -49,7 +50,7 @@ func (i *signIns) signIn(ctx context.Context, email, password, address string) (
 	ctx, cancel := context.WithTimeout(ctx, signInTimeout)
 	defer cancel()
 	client := i.client
-	client.Transport = forwarding{i.client.Transport, address}
+	client.Transport = forwarding{i.client.Transport, address, i.proof}
 	t, err := i.oauth.PasswordCredentialsToken(context.WithValue(ctx, oauth2.HTTPClient, &client), email, password)
 	if err != nil {
 		return nil, signInProblem(err)

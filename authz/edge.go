@@ -81,6 +81,9 @@ func (s *Server) edge(rt route) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		r = r.WithContext(context.WithValue(r.Context(), eventKey{}, ev))
+		if s.forwards(r) {
+			ev.address = store.ForwardedAddress(r, s.cfg.TrustedProxies)
+		}
 		defer func() {
 			if p := recover(); p != nil {
 				ev.err, ev.cause = "server_error", fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -101,6 +104,26 @@ func (s *Server) edge(rt route) http.Handler {
 			rt.handler(w, r)
 		}
 	})
+}
+
+// headerForwarder is how a backend that calls with its user's credentials, as
+// the resource API does, proves that it may say whose address it acts for: its
+// own client id and secret, as HTTP Basic has them.
+const headerForwarder = "Gatehouse-Forwarder"
+
+// forwards tells whether the request comes from a trusted forwarder. Whoever is
+// none is served as itself.
+func (s *Server) forwards(r *http.Request) bool {
+	headers := r.Header.Values(headerForwarder)
+	if len(headers) != 1 {
+		return false
+	}
+	c, err := basicCredentials(headers[0])
+	if err != nil {
+		return false
+	}
+	client, err := s.store.Client(r.Context(), c.id)
+	return err == nil && client.TrustedForwarder && client.SecretMatches(c.secret)
 }
 
 // write logs the event: a client's mistake at info, a provider that is down and

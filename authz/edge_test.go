@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"encoding/base64"
 	"io"
 	"log/slog"
 	"net"
@@ -206,6 +207,39 @@ func TestPagesCanReadThatAGrantIsUnknown(t *testing.T) {
 	if a := w.send(req); a.str("error") != "unsupported_grant_type" || a.header.Get("Access-Control-Allow-Origin") != "https://app.example.com" {
 		t.Errorf("%d %s %v", a.code, a.text, a.header)
 	}
+}
+
+// The resource API calls with its users' credentials, and proves by a header
+// that it may say whose address it acts for.
+func TestForwarderIsBelievedByItsSecret(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		basic := func(id, secret string) string {
+			return "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
+		}
+		for _, tt := range []struct {
+			name, header, address string
+			believed              bool
+		}{
+			{"trusted", basic("forwarder", secret), "198.51.100.1", true},
+			{"wrong secret", basic("forwarder", "guess"), "198.51.100.2", false},
+			{"no forwarder", basic("web", secret), "198.51.100.3", false},
+			{"nobody", basic("nobody", secret), "198.51.100.4", false},
+			{"no header", "", "198.51.100.5", false},
+			{"nonsense", "x", "198.51.100.6", false},
+		} {
+			req := mustRequest(w, "/oauth2/token", url.Values{"grant_type": {"password"}, "username": {email}, "password": {password}, "client_id": {"spa"}}.Encode())
+			req.Header.Set("X-Forwarded-For", tt.address)
+			if tt.header != "" {
+				req.Header.Set("Gatehouse-Forwarder", tt.header)
+			}
+			if a := w.send(req); a.code != 200 || strings.Contains(w.log.String(), tt.address) != tt.believed {
+				t.Errorf("%s: %d, believed %v", tt.name, a.code, !tt.believed)
+			}
+		}
+		if strings.Contains(w.log.String(), secret) {
+			t.Error("the secret is in the log")
+		}
+	})
 }
 
 func TestProxiesAreBelievedWhereConfigured(t *testing.T) {

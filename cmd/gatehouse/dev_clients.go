@@ -67,7 +67,7 @@ func devClients(audience string, origins, providers store.Words) []store.Client 
 		{ID: "tutorial", Name: "The tutorial's frontend", Type: store.Confidential, ExposedSecret: true, GrantTypes: sessions,
 			Scope: readWrite, DefaultScope: readWrite, Audience: api, Origins: origins, Providers: providers, FirstParty: true, RotateRefresh: true,
 			AccessTokenLifetime: 36000},
-		{ID: "resource", Name: "Resource API", Type: store.Confidential, Audience: api, IntrospectAll: true, RotateRefresh: true},
+		{ID: "resource", Name: "Resource API", Type: store.Confidential, Audience: api, IntrospectAll: true, TrustedForwarder: true, RotateRefresh: true},
 		{ID: "service", Name: "Backend service", Type: store.Confidential, RotateRefresh: true,
 			GrantTypes: store.Words{store.GrantClientCredentials, store.GrantTokenExchange}, Scope: all, DefaultScope: readWrite,
 			Audience: api, ExchangeAudiences: api},

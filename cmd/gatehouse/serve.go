@@ -267,8 +267,8 @@ func (p *process) checkOperator(r *http.Request) (admin.Actor, error) {
 }
 
 func (p *process) apiHandler() (http.Handler, error) {
-	if p.cfg.API.DRF && p.cfg.Limits.PasswordAddress > 0 && len(p.cfg.TrustedProxies) == 0 {
-		p.log.Warn("sign-ins through /api-auth/ count as from one address: add the API's own to the authorization server's trusted_proxies", "key", "trusted_proxies")
+	if c, err := p.store.ReadClient(context.Background(), p.cfg.API.ClientID); err == nil && !c.TrustedForwarder && p.cfg.Limits.PasswordAddress > 0 {
+		p.log.Warn("sign-ins through the API count as from one address: make its client a trusted_forwarder", "client", c.ID)
 	}
 	s, err := api.New(api.Config{
 		Issuer: p.cfg.apiIssuer(), ClientID: p.cfg.API.ClientID, ClientSecret: p.cfg.API.ClientSecret, Audience: p.cfg.API.Audience,
