@@ -101,6 +101,24 @@ func TestBlockedAddressCountsAgainstNoAccount(t *testing.T) {
 	})
 }
 
+// Guesses at an address that has no account must not keep out who signs up.
+func TestSignUpForgetsEarlierGuesses(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		ctx := context.Background()
+		s := storetest.Open(t, store.Config{URL: url})
+		limits := store.Limits{PasswordAccount: store.Limit{Max: 3, Window: time.Hour}}
+		for range 5 {
+			s.Login(s.Begin(ctx), limits, "Bo@example.com", "guess", "192.0.2.1")
+		}
+		if _, err := s.CreateUser(ctx, person("bo@example.com")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Login(s.Begin(ctx), limits, "bo@example.com", goodPassword, "192.0.2.2"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A sign-in that was never tried for want of a free core is no failure.
 func TestBusyIsNoFailure(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"strconv"
 	"testing"
@@ -53,6 +54,26 @@ func TestDRF6RevokeToken(t *testing.T) {
 			w.end(t, "revoke-token", pair, `[]`).is(400, `{"non_field_errors":["Invalid data. Expected a dictionary, but got list."]}`)
 			w.end(t, "revoke-token", pair, obj{"client_id": "nobody"}).is(400, unknownApplication)
 			w.expectAlive(t, "after errors", pair, "tutorial", true, true)
+		})
+		t.Run("§6 revoke-token: an exchanged token is no login", func(t *testing.T) {
+			pair := w.pairOf(t, "tutorial")
+			child := w.atAS(t, "/oauth2/token", url.Values{"grant_type": {store.GrantTokenExchange}, "subject_token": {pair.str("access_token")},
+				"subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}}, basic("agent", drfSecret))
+			if child.code != 200 {
+				t.Fatalf("%d %s", child.code, child.text)
+			}
+			w.call(t, "POST", "/api-auth/revoke-token", obj{"token": child.str("access_token")}, basic("agent", drfSecret)).is(204, "")
+			if w.works(t, child.str("access_token")) {
+				t.Error("the exchanged token works")
+			}
+			w.expectAlive(t, "the login that it was exchanged from", pair, "tutorial", true, true)
+		})
+		t.Run("§6 revoke-token: two Authorization headers", func(t *testing.T) {
+			pair := w.pairOf(t, "other")
+			w.call(t, "POST", "/api-auth/revoke-token", obj{"client_id": "spa", "token": pair.str("access_token")}, basic("other", drfSecret), func(r *http.Request) {
+				r.Header.Add("Authorization", "x")
+			})
+			w.expectAlive(t, "another client's login", pair, "other", true, true)
 		})
 		t.Run("§6 revoke-token: wrong client_secret", func(t *testing.T) {
 			pair := w.pairOf(t, "tutorial")

@@ -6,6 +6,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"gatehouse/store"
 )
 
 func newMigrate(o *options) *cobra.Command {
@@ -54,19 +56,21 @@ func newMigrate(o *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return o.print(cmd, map[string]any{"items": all}, func(w io.Writer) error {
-					t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-					fmt.Fprintln(t, "VERSION\tNAME\tAPPLIED")
-					for _, m := range all {
-						at := "pending"
-						if !m.AppliedAt.IsZero() {
-							at = m.AppliedAt.Format("2006-01-02 15:04:05")
-						}
-						fmt.Fprintf(t, "%d\t%s\t%s\n", m.Version, m.Name, at)
-					}
-					return t.Flush()
-				})
+				return o.print(cmd, map[string]any{"items": all}, func(w io.Writer) error { return printMigrations(w, all) })
 			}},
 	)
 	return cmd
+}
+
+func printMigrations(w io.Writer, all []store.Migration) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "VERSION\tNAME\tAPPLIED")
+	for _, m := range all {
+		at := "pending"
+		if !m.AppliedAt.IsZero() {
+			at = m.AppliedAt.Format("2006-01-02 15:04:05")
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\n", m.Version, m.Name, at)
+	}
+	return t.Flush()
 }
