@@ -40,25 +40,34 @@ func newOutgoing(cfg Config) http.Client {
 	return client
 }
 
-// forwarding tells the authorization server whom the API acts for, so that its
-// limits count the user's address and not the API's. It is believed if the API's
-// own client, which it proves to be, is a trusted_forwarder there.
+// proof is the API's client id and secret, as HTTP Basic has them. By it the
+// authorization server believes, if that client is a trusted_forwarder there,
+// whom the API acts for: so that limits count the user's address and not the
+// API's.
+type proof string
+
+// forwarding vouches for each request that a library makes.
 type forwarding struct {
 	next    http.RoundTripper
 	address string
-	proof   string // the API's client id and secret, as HTTP Basic has them
+	proof   proof
 }
 
-func newProof(cfg Config) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(cfg.ClientID)+":"+url.QueryEscape(cfg.ClientSecret)))
+func newProof(cfg Config) proof {
+	return proof("Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(cfg.ClientID)+":"+url.QueryEscape(cfg.ClientSecret))))
 }
 
-func (f forwarding) RoundTrip(r *http.Request) (*http.Response, error) {
-	if f.address != "" {
-		r = r.Clone(r.Context())
-		r.Header.Set("X-Forwarded-For", f.address)
-		r.Header.Set("Gatehouse-Forwarder", f.proof)
+func (p proof) vouch(h http.Header, address string) {
+	if address != "" {
+		h.Set("X-Forwarded-For", address)
+		h.Set("Gatehouse-Forwarder", string(p))
 	}
+}
+
+// RoundTrip is http.RoundTripper's.
+func (f forwarding) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	f.proof.vouch(r.Header, f.address)
 	return f.next.RoundTrip(r)
 }
 
@@ -97,10 +106,8 @@ func (s *Server) forward(ctx context.Context, method, path, token string, body a
 // send asks the authorization server on behalf of the user's address. The error
 // is a problem.
 func (s *Server) send(r *http.Request) (*forwarded, error) {
-	ctx := r.Context()
-	client := s.outgoing
-	client.Transport = forwarding{client.Transport, eventOf(ctx).address, newProof(s.cfg)}
-	resp, err := client.Do(r)
+	s.proof.vouch(r.Header, eventOf(r.Context()).address)
+	resp, err := s.outgoing.Do(r)
 	if err != nil {
 		return nil, unavailable(retryOutages, fmt.Errorf("forward: %w", err))
 	}

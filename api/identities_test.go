@@ -65,7 +65,7 @@ func TestForwards(t *testing.T) {
 			if diff := cmp.Diff(members(tt.sent), members(w.as.body)); diff != "" {
 				t.Errorf("%s: %s", tt.name, diff)
 			}
-			want := http.Header{"Authorization": {"Bearer " + tt.token}, "X-Forwarded-For": {"198.51.100.7"}, "Gatehouse-Forwarder": {newProof(w.server.cfg)}, "Accept": {"application/json"}}
+			want := http.Header{"Authorization": {"Bearer " + tt.token}, "X-Forwarded-For": {"198.51.100.7"}, "Gatehouse-Forwarder": {string(newProof(w.server.cfg))}, "Accept": {"application/json"}}
 			if tt.sent != "" {
 				want.Set("Content-Type", "application/json")
 			}

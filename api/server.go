@@ -66,7 +66,8 @@ type Server struct {
 	huma     huma.API
 	signIns  *signIns    // nil: nobody is signed in
 	outgoing http.Client // to the authorization server, as the user
-	spec     []byte      // what /openapi.json answers
+	proof    proof
+	spec     []byte // what /openapi.json answers
 	handler  http.Handler
 	log      *slog.Logger
 }
@@ -88,7 +89,7 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	if err := checkDRF(cfg); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, store: st, log: cfg.Log, signIns: newSignIns(cfg), outgoing: newOutgoing(cfg)}
+	s := &Server{cfg: cfg, store: st, log: cfg.Log, signIns: newSignIns(cfg), outgoing: newOutgoing(cfg), proof: newProof(cfg)}
 	var err error
 	s.checker, err = introspect.New(introspect.Config{
 		Endpoint:     cfg.Issuer + "/oauth2/introspect",

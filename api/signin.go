@@ -24,7 +24,7 @@ type token struct {
 
 // signIns gets tokens for new users by the password grant.
 type signIns struct {
-	proof  string // see forwarding
+	proof  proof
 	oauth  oauth2.Config
 	client http.Client
 }
