@@ -13,6 +13,7 @@
 //	token_format.go   gth_at_… and gth_rt_…: made, checked, derived
 //	token.go          POST /oauth2/token and the steps that all grants share
 //	grant_password.go grant_refresh.go   one grant each
+//	grant_refresh_imported.go   refresh tokens of the system that this one took over from
 //	grant_exchange.go RFC 8693: exchange_provider.go for tokens of Google and others, exchange_token.go for our own
 //	linking.go        which account somebody from a provider gets: decide
 //	identities.go     /account/identities, and Facebook's deauthorize callback
