@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"gatehouse/social"
 	"gatehouse/social/socialtest"
 	"gatehouse/store"
@@ -352,6 +354,26 @@ func TestGuessedAccessTokensAreLimited(t *testing.T) {
 			t.Errorf("the third new account of an address: %d %s", a.code, a.text)
 		}
 	})
+}
+
+// What the database cannot tell is not told as the token's fault.
+func TestUnknownUseIsNoReplay(t *testing.T) {
+	w := newWorld(t, storetest.Postgres(t))
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, `DROP TABLE replays`); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.exchange("web", w.google(socialtest.TokenOptions{Sub: "1"}).IDToken, typeIDToken, ""); a.code != 503 || a.str("error") != "temporarily_unavailable" {
+		t.Errorf("%d %s", a.code, a.text)
+	}
+	if n := w.count(`SELECT count(*) FROM identities`); n != 0 {
+		t.Errorf("%d identities", n)
+	}
 }
 
 func TestTwoProvidersOfOneIssuerAreRefused(t *testing.T) {

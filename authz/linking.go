@@ -106,8 +106,12 @@ func (s *Server) knownAccount(ctx context.Context, id *social.Identity) (*store.
 // firstSignIn does what decide says. ErrExists and ErrNotFound mean that it
 // decided on what is no longer so.
 func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.Policy, client *store.Client) (*store.SignIn, error) {
-	if used, err := s.store.Used(ctx, id.Replay, client.ID); err != nil || used { // or a token that is used up would make an account
-		return nil, errors.Join(err, errReplayed(ctx))
+	used, err := s.store.Used(ctx, id.Replay, client.ID)
+	if err != nil {
+		return nil, err
+	}
+	if used { // or a token that is used up would make an account
+		return nil, errReplayed(ctx)
 	}
 	holder, err := s.holder(ctx, id)
 	if err != nil {

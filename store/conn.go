@@ -110,7 +110,8 @@ func (s *Store) execInTurn(ctx context.Context, queries []string, args ...any) (
 				return nil
 			})
 		}
-		return total, s.pool.SendBatch(ctx, batch).Close()
+		err = s.pool.SendBatch(ctx, batch).Close() // which calls the functions above
+		return total, err
 	}
 	err = s.inTx(ctx, func(c conn) error {
 		for _, query := range queries {

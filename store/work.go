@@ -91,7 +91,8 @@ func (s *Store) flush(ctx context.Context, w *work) (n int64, err error) {
 		return n, err
 	}
 	if w.once.digest == nil {
-		return n, s.pool.QueryRow(ctx, query, args...).Scan(&n)
+		err = s.pool.QueryRow(ctx, query, args...).Scan(&n)
+		return n, err
 	}
 	var fresh int64
 	if err := s.pool.QueryRow(ctx, query, args...).Scan(&n, &fresh); err != nil || n > 0 || fresh > 0 {
