@@ -17,7 +17,11 @@ type derived struct {
 	id        []byte // names the secret in the database without telling it
 	access    []byte
 	refresh   []byte
+	code      []byte
+	session   []byte
 	successor []byte
+	rest      []byte // what is stored and must be read back
+	cookie    []byte // what a browser keeps for us and cannot read
 }
 
 // keyring holds the derived keys, those that make new tokens first; the others
@@ -37,7 +41,8 @@ func newKeyring(secrets [][]byte) (keyring, error) {
 		}
 		d := &ring[i]
 		for purpose, key := range map[string]*[]byte{
-			"id": &d.id, "access": &d.access, "refresh": &d.refresh, "successor": &d.successor,
+			"id": &d.id, "access": &d.access, "refresh": &d.refresh, "code": &d.code, "session": &d.session,
+			"successor": &d.successor, "seal": &d.rest, "cookie": &d.cookie,
 		} {
 			*key = DeriveKey(secret, purpose)
 		}
