@@ -16,16 +16,15 @@ import (
 // else. Any other API that was shown its user's token must not be able to
 // change how that user signs in.
 func (s *Server) person(r *http.Request, scope string) (*store.SubjectToken, error) {
-	headers := r.Header.Values("Authorization")
-	if len(headers) > 1 {
-		return nil, invalidRequest("There is more than one Authorization header.")
+	text, err := bearerToken(r)
+	if err != nil {
+		return nil, err
 	}
-	kind, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(kind, "Bearer") {
+	if text == "" {
 		return nil, bearerError("", "Send an access token: Authorization: Bearer …")
 	}
-	t := s.keys.verify(text)
-	if t == nil || t.kind != accessToken {
+	t := s.keys.verify(text, accessToken)
+	if t == nil {
 		return nil, bearerError("invalid_token", "The access token is unknown, expired or revoked.")
 	}
 	who, err := s.store.SubjectToken(r.Context(), t.signature)
@@ -54,6 +53,20 @@ func (s *Server) person(r *http.Request, scope string) (*store.SubjectToken, err
 		return nil, bearerError("insufficient_scope", "The access token lacks the scope "+scope+".")
 	}
 	return who, nil
+}
+
+// bearerToken is the access token in the Authorization header (RFC 6750 §2.1);
+// empty if there is none.
+func bearerToken(r *http.Request) (string, error) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) > 1 {
+		return "", invalidRequest("There is more than one Authorization header.")
+	}
+	kind, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(kind, "Bearer") {
+		return "", nil
+	}
+	return text, nil
 }
 
 // personNow is person for what changes how somebody signs in: they signed in

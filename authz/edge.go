@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/ory/fosite"
 	"github.com/rs/cors"
 
+	"gatehouse/authz/pages"
 	"gatehouse/social"
 	"gatehouse/store"
 )
@@ -87,23 +89,40 @@ func (s *Server) edge(rt route) http.Handler {
 		defer func() {
 			if p := recover(); p != nil {
 				ev.err, ev.cause = "server_error", fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-				writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error", "error_description": "Something went wrong here. Quote the X-Request-Id."})
+				s.panicked(w, rt)
 			}
 			s.write(r, rt.path, w.status, time.Since(began), ev)
 		}()
 		switch {
-		case rt.cors && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "":
+		case rt.kind == forPages && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "":
 			s.cors.HandlerFunc(w, r)
 		case rt.methods != "" && !slices.Contains(methods, r.Method):
 			h.Set("Allow", rt.methods)
 			writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request", "error_description": "Use " + rt.methods + " here."})
+		case rt.kind == aPage && s.crossing.Check(r) != nil:
+			s.failPage(w, r, &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusForbidden, say: "This form was sent from another site."})
+		case rt.kind == aPage && r.Method == http.MethodPost:
+			if err := s.store.AllowForm(r.Context(), s.cfg.Limits, ev.limitAddress()); err != nil {
+				s.failPage(w, r, err)
+				return
+			}
+			rt.handler(w, r)
 		default:
-			if rt.cors {
+			if rt.kind == forPages {
 				h.Add("Vary", "Origin")
 			}
 			rt.handler(w, r)
 		}
 	})
+}
+
+func (s *Server) panicked(w http.ResponseWriter, rt route) {
+	const say = "Something went wrong here. Quote the X-Request-Id."
+	if rt.kind == aPage || rt.kind == aRedirect {
+		s.pages.Write(w, http.StatusInternalServerError, pages.Error{Text: say, RequestID: w.Header().Get("X-Request-Id")})
+		return
+	}
+	writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error", "error_description": say})
 }
 
 // headerForwarder is how a backend that calls with its user's credentials, as

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"gatehouse/authz/pages"
 	"gatehouse/social"
 	"gatehouse/store"
 )
@@ -91,8 +92,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == 0 {
 		status = f.CodeField
 	}
-	ev := eventOf(r.Context())
-	ev.err, ev.reason, ev.cause = f.ErrorField, f.reason, f.cause
+	eventOf(r.Context()).refused(f)
 	h := w.Header()
 	noStore(h)
 	if f.challenge == "" && status == http.StatusUnauthorized { // RFC 9110 §11.6.1
@@ -108,12 +108,35 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		Error       string `json:"error"`
 		Description string `json:"error_description,omitempty"`
 		Reason      string `json:"reason,omitempty"`
-	}{f.ErrorField, f.say, f.reason}
-	if body.Description == "" {
-		body.Description = f.DescriptionField
-	}
+	}{f.ErrorField, f.description(), f.reason}
 	writeJSON(w, status, body)
 }
+
+// failPage is fail for a person at a browser.
+func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
+	f := refusalOf(err)
+	status := f.status
+	if status == 0 {
+		status = f.CodeField
+	}
+	eventOf(r.Context()).refused(f)
+	noStore(w.Header())
+	if f.retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retry.Seconds()))))
+	}
+	s.pages.Write(w, status, pages.Error{Text: f.description(), RequestID: eventOf(r.Context()).id})
+}
+
+// description is the error_description.
+func (r *refusal) description() string {
+	if r.say == "" {
+		return r.DescriptionField
+	}
+	return r.say
+}
+
+// refused notes what was answered.
+func (e *event) refused(f *refusal) { e.err, e.reason, e.cause = f.ErrorField, f.reason, f.cause }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")

@@ -33,6 +33,9 @@ func (x exchangeGrant) fromOwn(ctx context.Context, req fosite.AccessRequester, 
 	if err != nil {
 		return err
 	}
+	if e.requested == typeIDToken {
+		return x.forIDToken(req, client, subject, e)
+	}
 	act, err := x.act(ctx, client, subject, e.actor)
 	if err != nil {
 		return err
@@ -55,11 +58,48 @@ func (x exchangeGrant) fromOwn(ctx context.Context, req fosite.AccessRequester, 
 	return nil
 }
 
+// forIDToken checks that the client may have an ID token for an access token:
+// one of its own sign-ins, with the scope openid. Nothing begins with it.
+func (x exchangeGrant) forIDToken(req fosite.AccessRequester, client *store.Client, subject *store.SubjectToken, e *exchange) error {
+	switch {
+	case subject.ClientID != client.ID || subject.RootID != subject.ID:
+		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonAudience, say: "An ID token is given to the client that the person signed in at."}
+	case subject.AccountID == nil:
+		return invalidRequest("The subject_token does not speak for an account.")
+	case !subject.TokenScope.Has(store.ScopeOpenID):
+		return invalidScope("The subject_token lacks the scope openid.")
+	case e.actor != "" || len(req.GetRequestedAudience()) > 0 || !subject.TokenScope.Holds(req.GetRequestedScopes()):
+		return invalidRequest("An ID token is for the client alone: leave audience, resource and actor_token out, and ask for no more scope.")
+	}
+	session := req.GetSession().(*store.Session)
+	session.IssuedType, session.Grant = typeIDToken, subject.Grant
+	session.Grant.Scope = subject.TokenScope
+	if len(req.GetRequestedScopes()) > 0 {
+		session.Grant.Scope = store.Words(req.GetRequestedScopes())
+	}
+	return nil
+}
+
+// populateIDToken answers with an ID token in the place of the access token
+// (RFC 8693 §2.2.1).
+func (x exchangeGrant) populateIDToken(ctx context.Context, req fosite.AccessRequester, resp fosite.AccessResponder) error {
+	session := req.GetSession().(*store.Session)
+	text, err := x.idToken(ctx, req.GetClient().(*store.Client), &session.Grant, session.Grant.Scope, nil, "", "")
+	if err != nil {
+		return err
+	}
+	resp.SetAccessToken(text)
+	resp.SetTokenType("N_A")
+	resp.SetExpiresIn(idTokenLife)
+	resp.SetExtra("issued_token_type", session.IssuedType)
+	return nil
+}
+
 // ownToken finds a live access token of this server that the client has by
 // rights: issued to it, or, if it keeps a secret, naming it in aud.
 func (x exchangeGrant) ownToken(ctx context.Context, client *store.Client, text, parameter string) (*store.SubjectToken, []byte, error) {
-	t := x.keys.verify(text)
-	if t == nil || t.kind != accessToken {
+	t := x.keys.verify(text, accessToken)
+	if t == nil {
 		return nil, nil, invalidRequest("The " + parameter + " is not an access token of this server. One of a provider needs subject_issuer.")
 	}
 	found, err := x.store.SubjectToken(ctx, t.signature)

@@ -60,8 +60,9 @@ func readExchange(form url.Values) (*exchange, error) {
 		{e.actor == "" && actorType != "", "There is an actor_token_type and no actor_token."},
 		{e.actor != "" && actorType != typeAccessToken, "This actor_token_type is not supported: use " + typeAccessToken + "."},
 		{e.actor != "" && !e.ours(), "An actor_token goes with an access token of this server."},
-		{e.requested != "" && e.requested != typeAccessToken && e.requested != typeRefreshToken,
-			"This requested_token_type is not supported: use " + typeAccessToken + " or " + typeRefreshToken + "."},
+		{!slices.Contains([]string{"", typeAccessToken, typeRefreshToken, typeIDToken}, e.requested),
+			"This requested_token_type is not supported: use " + typeAccessToken + ", " + typeRefreshToken + " or " + typeIDToken + "."},
+		{e.requested == typeIDToken && !e.ours(), "An ID token is given for an access token of this server alone."},
 	} {
 		if rule.broken {
 			return nil, invalidRequest(rule.say)
@@ -103,6 +104,9 @@ func (x exchangeGrant) HandleTokenEndpointRequest(ctx context.Context, req fosit
 // (RFC 8693 §2.2.1).
 func (x exchangeGrant) PopulateTokenEndpointResponse(ctx context.Context, req fosite.AccessRequester, resp fosite.AccessResponder) error {
 	session := req.GetSession().(*store.Session)
+	if session.IssuedType == typeIDToken {
+		return x.populateIDToken(ctx, req, resp)
+	}
 	x.issue(ctx, req, resp)
 	resp.SetExtra("issued_token_type", session.IssuedType)
 	return nil

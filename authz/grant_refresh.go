@@ -22,11 +22,11 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, req fosite
 	if text == "" {
 		return invalidRequest("Missing refresh token parameter.")
 	}
-	old := g.keys.verify(text)
+	old := g.keys.verify(text, refreshToken)
 	if old == nil && !hasOurForm(text) {
 		return g.imported(ctx, text, req)
 	}
-	if old == nil || old.kind != refreshToken {
+	if old == nil {
 		return invalidGrant("This is not a refresh token of this server.")
 	}
 	p, err := g.store.PresentedRefresh(ctx, old.signature)
@@ -59,8 +59,10 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, req fosite
 	}
 	session := req.GetSession().(*store.Session)
 	session.Presented = p
-	session.Grant.ID, session.Grant.Subject = p.GrantID, p.Subject
-	session.Grant.Scope, session.Grant.Audience = scope, audience
+	grant := &session.Grant
+	grant.ID, grant.RootID, grant.AccountID, grant.Subject = p.GrantID, p.GrantID, p.AccountID, p.Subject
+	grant.Scope, grant.Audience = scope, audience
+	grant.AuthTime, grant.AMR, grant.SID = p.AuthTime, p.AMR, p.SID
 	return nil
 }
 
@@ -107,7 +109,7 @@ func (g refreshGrant) PopulateTokenEndpointResponse(ctx context.Context, req fos
 		g.issue(ctx, req, resp)
 		return nil
 	}
-	old := g.keys.verify(req.GetRequestForm().Get("refresh_token"))
+	old := g.keys.verify(req.GetRequestForm().Get("refresh_token"), refreshToken)
 	if !client.RotateRefresh {
 		return g.keep(ctx, old, client, session, resp)
 	}

@@ -149,7 +149,7 @@ func TestLinkEndsWithTheSession(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		token := w.passwordToken("web", apiAlone).str("access_token")
-		who, err := w.store.SubjectToken(ctx, w.server.keys.verify(token).signature)
+		who, err := w.store.SubjectToken(ctx, w.server.keys.verify(token, accessToken).signature)
 		if err != nil {
 			t.Fatal(err)
 		}

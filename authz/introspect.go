@@ -40,7 +40,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := inactive
-	if t := s.keys.verify(text); t != nil {
+	if t := s.keys.verify(text, accessToken, refreshToken); t != nil {
 		active, err := s.activeToken(r, t, caller)
 		if err == nil {
 			answer = s.appendActive(make([]byte, 0, 640), &active, t, caller.IntrospectAll)

@@ -22,8 +22,8 @@ func (s *Server) adminAudience() string { return s.cfg.Issuer + "/admin" }
 // operator, on the database as it is now. Other errors mean that it could not
 // be asked.
 func (s *Server) CheckOperator(ctx context.Context, text string) (clientID string, err error) {
-	t := s.keys.verify(text)
-	if t == nil || t.kind != accessToken {
+	t := s.keys.verify(text, accessToken)
+	if t == nil {
 		return "", ErrNotActive
 	}
 	active, err := s.store.ActiveAccess(ctx, t.signature)

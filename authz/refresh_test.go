@@ -104,7 +104,7 @@ func TestReuseIsOnRecordEvenIfTheThiefHangsUp(t *testing.T) {
 		first := w.login("web")
 		w.refresh("web", first.str("refresh_token"))
 		w.clock.move(grace + time.Second)
-		p, err := w.store.PresentedRefresh(context.Background(), w.server.keys.verify(first.str("refresh_token")).signature)
+		p, err := w.store.PresentedRefresh(context.Background(), w.server.keys.verify(first.str("refresh_token"), refreshToken).signature)
 		if err != nil {
 			t.Fatal(err)
 		}

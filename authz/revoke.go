@@ -36,7 +36,7 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) endToken(ctx context.Context, text string, client *store.Client) error {
-	switch t := s.keys.verify(text); {
+	switch t := s.keys.verify(text, accessToken, refreshToken); {
 	case t == nil && hasOurForm(text):
 		return nil
 	case t == nil:

@@ -16,22 +16,25 @@ import (
 	"github.com/ory/fosite/handler/oauth2"
 	"github.com/rs/cors"
 
+	"gatehouse/authz/pages"
 	"gatehouse/social"
 	"gatehouse/store"
 )
 
 // Config says how a Server behaves. Zero durations take the default noted.
 type Config struct {
-	Issuer           string        // the https URL clients know us by (RFC 8414 §2); required
-	Secrets          [][]byte      // system secrets of at least 32 bytes, the current one first; required
-	AccessTokenLife  time.Duration // default 15m; a client may have its own
-	RefreshTokenLife time.Duration // default 30 days, sliding; likewise
-	GrantLife        time.Duration // default 90 days, absolute; likewise
-	Limits           store.Limits  // of failed sign-ins
-	Origins          []string      // web origins allowed besides those of clients
+	Issuer           string            // the https URL clients know us by (RFC 8414 §2); required
+	Secrets          [][]byte          // system secrets of at least 32 bytes, the current one first; required
+	AccessTokenLife  time.Duration     // default 15m; a client may have its own
+	RefreshTokenLife time.Duration     // default 30 days, sliding; likewise
+	GrantLife        time.Duration     // default 90 days, absolute; likewise
+	SessionLife      store.SessionLife // of a browser session; default 7 days since its last use, 30 days in all
+	Limits           store.Limits      // of failed sign-ins
+	Origins          []string          // web origins allowed besides those of clients
 	TrustedProxies   []netip.Prefix
 	Providers        []social.Provider // whose tokens can be exchanged
 	AccountAudiences []string          // besides the issuer: a token for one of these may look after its account at /account
+	Pages            pages.Config      // how the pages look; Base is filled in
 	Log              *slog.Logger      // default slog.Default()
 }
 
@@ -42,7 +45,10 @@ type Server struct {
 	keys     keyring
 	provider fosite.OAuth2Provider
 	grants   *grants
+	pages    *pages.Pages
+	base     string // the issuer's path
 	cors     *cors.Cors
+	crossing *http.CrossOriginProtection
 	log      *slog.Logger
 }
 
@@ -57,13 +63,14 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 		value     *time.Duration
 		otherwise time.Duration
 	}{
+		{&cfg.SessionLife.Idle, 7 * 24 * time.Hour}, {&cfg.SessionLife.Absolute, 30 * 24 * time.Hour},
 		{&cfg.AccessTokenLife, 15 * time.Minute}, {&cfg.RefreshTokenLife, 30 * 24 * time.Hour}, {&cfg.GrantLife, 90 * 24 * time.Hour},
 	} {
 		if *d.value == 0 {
 			*d.value = d.otherwise
 		}
 		if *d.value < 0 {
-			return nil, errors.New("a token's lifetime is above zero")
+			return nil, errors.New("a lifetime is above zero")
 		}
 	}
 	if err := checkProviders(cfg.Providers); err != nil {
@@ -77,7 +84,15 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, store: st, keys: keys, log: cfg.Log}
+	cfg.Pages.Base = u.Path
+	rendered, err := pages.New(cfg.Pages)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, store: st, keys: keys, pages: rendered, base: u.Path, crossing: http.NewCrossOriginProtection(), log: cfg.Log}
+	if err := s.crossing.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+		return nil, err
+	}
 	s.cors = s.newCORS()
 	s.newProvider()
 	return s, nil
@@ -116,8 +131,9 @@ func (s *Server) newProvider() {
 	}
 	s.grants = &grants{Server: s}
 	s.grants.handlers = map[string]grantHandler{
-		store.GrantPassword:     {TokenEndpointHandler: passwordGrant{s.grants}},
-		store.GrantRefreshToken: {TokenEndpointHandler: refreshGrant{s.grants}, continues: true},
+		store.GrantAuthorizationCode: {TokenEndpointHandler: codeGrant{s.grants}, continues: true},
+		store.GrantPassword:          {TokenEndpointHandler: passwordGrant{s.grants}},
+		store.GrantRefreshToken:      {TokenEndpointHandler: refreshGrant{s.grants}, continues: true},
 		store.GrantClientCredentials: {TokenEndpointHandler: clientCredentials{&oauth2.ClientCredentialsGrantHandler{
 			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: accessStrategy{s.keys}, AccessTokenStorage: s.store, Config: cfg},
 			Config:       cfg,
@@ -133,23 +149,36 @@ type route struct {
 	path    string
 	methods string // as the Allow header writes them
 	handler http.HandlerFunc
-	cors    bool // pages of a client's origin may call it
+	kind    routeKind
 }
+
+// routeKind says who comes to a route, and so what the edge does for it.
+type routeKind int
+
+const (
+	forPages  routeKind = iota + 1 // scripts of a client's origin may call it, by CORS
+	aPage                          // a person does, whose forms come from this server alone
+	aRedirect                      // a person does, sent by another site
+)
 
 // Handler is everything the public listener serves.
 func (s *Server) Handler() http.Handler {
-	u, _ := url.Parse(s.cfg.Issuer) // New has
-	base := u.Path
+	base := s.base
 	routes := []route{
-		{base + "/oauth2/token", "POST", s.token, true},
-		{base + "/oauth2/introspect", "POST", s.introspect, false},
-		{base + "/oauth2/revoke", "POST", s.revoke, true},
-		{base + "/account/identities", "GET, HEAD, POST", s.identities, true},
-		{base + "/account/identities/{id}", "DELETE", s.unlinkIdentity, true},
-		{base + "/providers/{provider}/deauthorize", "POST", s.deauthorize, false},
-		{"/.well-known/oauth-authorization-server" + base, "GET, HEAD", s.serverMetadata, false},
-		{"/livez", "GET, HEAD", s.livez, false},
-		{"/readyz", "GET, HEAD", s.readyz, false},
+		{base + "/oauth2/authorize", "GET, HEAD, POST", s.authorize, aRedirect},
+		{base + "/oauth2/token", "POST", s.token, forPages},
+		{base + "/oauth2/introspect", "POST", s.introspect, 0},
+		{base + "/oauth2/revoke", "POST", s.revoke, forPages},
+		{base + "/oauth2/userinfo", "GET, HEAD, POST", s.userinfo, forPages},
+		{base + "/signin", "GET, HEAD, POST", s.signIn, aPage},
+		{base + "/consent", "POST", s.consent, aPage},
+		{base + "/account/identities", "GET, HEAD, POST", s.identities, forPages},
+		{base + "/account/identities/{id}", "DELETE", s.unlinkIdentity, forPages},
+		{base + "/providers/{provider}/deauthorize", "POST", s.deauthorize, 0},
+		{base + "/.well-known/openid-configuration", "GET, HEAD", s.serverMetadata, 0},
+		{"/.well-known/oauth-authorization-server" + base, "GET, HEAD", s.serverMetadata, 0},
+		{"/livez", "GET, HEAD", s.livez, 0},
+		{"/readyz", "GET, HEAD", s.readyz, 0},
 	}
 	m := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	for _, r := range routes {

@@ -38,7 +38,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.store.Flush(ctx); err != nil {
-		s.fail(w, r, overtaken(ctx, req, err))
+		s.fail(w, r, s.overtaken(ctx, req, err))
 		return
 	}
 	noStore(w.Header())
@@ -47,7 +47,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 
 // overtaken tells what a request finds whose account or client ended while it
 // was under way: the same as if it had come later.
-func overtaken(ctx context.Context, req fosite.AccessRequester, err error) error {
+func (s *Server) overtaken(ctx context.Context, req fosite.AccessRequester, err error) error {
 	switch {
 	case errors.Is(err, store.ErrReplayed):
 		return errReplayed(ctx)
@@ -58,6 +58,8 @@ func overtaken(ctx context.Context, req fosite.AccessRequester, err error) error
 			say: "What the subject_token stands for has just ended, or has just changed: sign in again."}
 	case req.GetSession().(*store.Session).Imported != nil:
 		return errRefreshEnded()
+	case req.GetRequestForm().Get("grant_type") == store.GrantAuthorizationCode:
+		return codeGrant{s.grants}.refused(ctx, req)
 	case req.GetSession().(*store.Session).Grant.AccountID == nil:
 		return invalidClient("Unknown client, or a wrong secret.")
 	}
@@ -131,41 +133,50 @@ func (g *grants) PopulateTokenEndpointResponse(ctx context.Context, req fosite.A
 	}
 	session := req.GetSession().(*store.Session)
 	eventOf(ctx).account = session.GetSubject()
-	resp.SetTokenType("Bearer")
-	resp.SetExpiresIn(max(0, session.AccessExpiresAt.Sub(g.store.Now()).Round(time.Second)))
+	if session.IssuedType != typeIDToken {
+		resp.SetTokenType("Bearer")
+		resp.SetExpiresIn(max(0, session.AccessExpiresAt.Sub(g.store.Now()).Round(time.Second)))
+	}
+	return g.addIDToken(ctx, req, resp)
+}
+
+// bound grants scope and audience out of what the client is registered for.
+func (g *grants) bound(name string, client *store.Client, req fosite.AccessRequester) error {
+	scope, audience, err := g.within(name, client, store.Words(req.GetRequestedScopes()), store.Words(req.GetRequestedAudience()))
+	if err != nil {
+		return err
+	}
+	grant(req, scope, audience)
 	return nil
 }
 
-// bound grants scope and audience out of what the client is registered for:
-// its defaults where it asks for none (RFC 6749 §3.3, RFC 8707 §2).
-func (g *grants) bound(name string, client *store.Client, req fosite.AccessRequester) error {
-	scope := store.Words(req.GetRequestedScopes())
+// within holds what a client asks for against what it is registered for, and
+// gives it its defaults where it asks for nothing (RFC 6749 §3.3, RFC 8707 §2).
+func (g *grants) within(name string, client *store.Client, scope, audience store.Words) (store.Words, store.Words, error) {
 	if len(scope) == 0 {
 		scope = client.DefaultScope
 	}
 	if len(scope) == 0 {
-		return invalidScope("This client has no default scope: ask for one.")
+		return nil, nil, invalidScope("This client has no default scope: ask for one.")
 	}
 	if !client.Scope.Holds(scope) {
-		return invalidScope("This client is not registered for all of these scopes.")
+		return nil, nil, invalidScope("This client is not registered for all of these scopes.")
 	}
 	admin := scope.Has(store.ScopeAdmin)
 	if admin && (name != store.GrantClientCredentials || !client.Operator) {
-		return invalidScope("The scope admin is given to operator clients alone, by client_credentials.")
+		return nil, nil, invalidScope("The scope admin is given to operator clients alone, by client_credentials.")
 	}
 	own := client.Audience
 	if admin {
 		own = store.Words{g.adminAudience()}
 	}
-	audience := store.Words(req.GetRequestedAudience())
 	if len(audience) == 0 {
 		audience = own
 	}
 	if !own.Holds(audience) {
-		return invalidTarget("This client is not registered for all of these audiences.")
+		return nil, nil, invalidTarget("This client is not registered for all of these audiences.")
 	}
-	grant(req, scope, audience)
-	return nil
+	return scope, audience, nil
 }
 
 func grant(req fosite.Requester, scope, audience store.Words) {
@@ -231,6 +242,7 @@ func (g *grants) issue(ctx context.Context, req fosite.AccessRequester, resp fos
 	var refresh *store.RefreshToken
 	if client.GrantTypes.Has(store.GrantRefreshToken) && session.Grant.RootID == session.Grant.ID {
 		session.Grant.ExpiresAt = now.Add(lifetime(client.GrantLifetime, g.cfg.GrantLife))
+		session.Grant.ExpiresAt = notAfter(session, session.Grant.ExpiresAt)
 		end := now.Add(lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife))
 		rt := g.keys.mint(refreshToken)
 		refresh = &store.RefreshToken{Signature: rt.signature, Salt: store.NewSalt(), IssuedAt: now,
@@ -240,6 +252,15 @@ func (g *grants) issue(ctx context.Context, req fosite.AccessRequester, resp fos
 		resp.SetExtra("refresh_token", rt.String())
 	}
 	g.store.AddGrant(ctx, session, row, refresh)
+}
+
+// notAfter is the end of something that the grant must not outlive, if there is
+// such a thing.
+func notAfter(session *store.Session, end time.Time) time.Time {
+	if session.NotAfter.IsZero() {
+		return end
+	}
+	return earlier(end, session.NotAfter)
 }
 
 func earlier(a, b time.Time) time.Time {

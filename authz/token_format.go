@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/ory/fosite"
@@ -17,13 +18,15 @@ import (
 type kind string
 
 const (
-	accessToken  kind = "gth_at_"
-	refreshToken kind = "gth_rt_"
+	accessToken       kind = "gth_at_"
+	refreshToken      kind = "gth_rt_"
+	authorizationCode kind = "gth_ac_"
+	sessionCookie     kind = "gth_se_"
 )
 
 const (
 	randomLength = 32
-	tokenLength  = len(accessToken) + (randomLength+sha256.Size)*4/3 + 1 // 93 characters, both kinds
+	tokenLength  = len(accessToken) + (randomLength+sha256.Size)*4/3 + 1 // 93 characters, all kinds
 )
 
 // strict refuses what is not the one canonical spelling: padding, line breaks,
@@ -39,8 +42,13 @@ type token struct {
 }
 
 func (d *derived) key(k kind) []byte {
-	if k == refreshToken {
+	switch k {
+	case refreshToken:
 		return d.refresh
+	case authorizationCode:
+		return d.code
+	case sessionCookie:
+		return d.session
 	}
 	return d.access
 }
@@ -68,14 +76,14 @@ func (t *token) String() string { return string(t.kind) + strict.EncodeToString(
 // not may be one of the system that was here before.
 func hasOurForm(text string) bool { return strings.HasPrefix(text, "gth_") }
 
-// verify takes a token apart if it is one of ours, made under any of the
-// secrets; otherwise it returns nil, having asked no database.
-func (k keyring) verify(text string) *token {
+// verify takes a token apart if it is one of ours and of one of these kinds, made
+// under any of the secrets; otherwise it returns nil, having asked no database.
+func (k keyring) verify(text string, kinds ...kind) *token {
 	if len(text) != tokenLength {
 		return nil
 	}
 	t := &token{kind: kind(text[:len(accessToken)])}
-	if t.kind != accessToken && t.kind != refreshToken {
+	if !slices.Contains(kinds, t.kind) {
 		return nil
 	}
 	// The decoder skips line breaks, which the fixed length then turns into a short result.
@@ -125,7 +133,7 @@ func (a accessStrategy) GenerateAccessToken(context.Context, fosite.Requester) (
 
 // AccessTokenSignature is empty for what is not an access token of ours.
 func (a accessStrategy) AccessTokenSignature(_ context.Context, text string) string {
-	if t := a.keys.verify(text); t != nil && t.kind == accessToken {
+	if t := a.keys.verify(text, accessToken); t != nil {
 		return string(t.signature)
 	}
 	return ""

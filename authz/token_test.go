@@ -52,7 +52,7 @@ func TestTokenEndpoint(t *testing.T) {
 			{"no grant type", "web", "scope=read", 400, "invalid_request", ""},
 			{"unknown grant type", "web", "grant_type=magic", 400, "unsupported_grant_type", ""},
 			{"two grant types", "web", "grant_type=password+refresh_token", 400, "unsupported_grant_type", ""},
-			{"code, which is not served yet", "web", "grant_type=authorization_code&code=x", 400, "unsupported_grant_type", ""},
+			{"code at a client without the grant", "web", "grant_type=authorization_code&code=x", 400, "unauthorized_client", ""},
 			{"unknown client", "nobody", pw, 401, "invalid_client", ""},
 		} {
 			form, _ := url.ParseQuery(tt.form)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/net/html"
 
 	"gatehouse/store"
 	"gatehouse/store/storetest"
@@ -138,6 +139,15 @@ func newWorld(t *testing.T, databaseURL string) *world {
 		c.DefaultScope = readWrite
 		w.addClient(c)
 	}
+	openid := store.Client{Scope: store.ParseWords(openidScope + " read write"), DefaultScope: readWrite, RotateRefresh: true,
+		GrantTypes: store.Words{store.GrantAuthorizationCode, store.GrantRefreshToken, store.GrantTokenExchange}}
+	for _, c := range []store.Client{
+		{ID: "site", Name: "The Site", Type: store.Confidential, FirstParty: true, RedirectURIs: store.Words{callback}, Audience: store.Words{"https://api.example.com", "https://other.example.com"}},
+		{ID: "partner", Name: "A Partner", Type: store.Public, RedirectURIs: store.Words{callback, "https://partner.example.com/cb?x=1", "http://127.0.0.1/cb", "com.example.app:/cb"}, IDTokenSignedResponseAlg: "ES256", Origins: store.Words{"https://app.example.com"}},
+	} {
+		c.Scope, c.DefaultScope, c.GrantTypes, c.RotateRefresh = openid.Scope, openid.DefaultScope, openid.GrantTypes, true
+		w.addClient(c)
+	}
 	w.addClient(store.Client{ID: "operator", Type: store.Confidential, Operator: true,
 		GrantTypes: all, FirstParty: true, RotateRefresh: true, Scope: store.Words{"admin", "read"}})
 	var err error
@@ -196,7 +206,7 @@ func (w *world) post(path, client string, form url.Values) answer {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	switch client {
 	case "":
-	case "spa":
+	case "spa", "partner":
 		form.Set("client_id", client)
 		return w.send(mustRequest(w, path, form.Encode()))
 	default:
@@ -222,11 +232,35 @@ func (w *world) send(req *http.Request) answer {
 		w.t.Error(err) // not Fatal: called by goroutines too
 		return answer{}
 	}
+	return read(resp)
+}
+
+func read(resp *http.Response) answer {
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(resp.Body)
 	a := answer{code: resp.StatusCode, header: resp.Header, text: string(text)}
 	json.Unmarshal(text, &a.body)
 	return a
+}
+
+// hidden is the value of a page's hidden field.
+func (a answer) hidden(t *testing.T, name string) string {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(a.text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range doc.Descendants() {
+		found := map[string]string{}
+		for _, attr := range n.Attr {
+			found[attr.Key] = attr.Val
+		}
+		if n.Data == "input" && strings.EqualFold(found["name"], name) {
+			return found["value"]
+		}
+	}
+	t.Fatalf("no field %s on the page: %d %s", name, a.code, a.text)
+	return ""
 }
 
 func (w *world) token(client string, form url.Values) answer {

@@ -100,6 +100,26 @@ func (s *Store) SubjectToken(ctx context.Context, signature []byte) (*SubjectTok
 	return &t, translate(err)
 }
 
+// UserInfo is a live access token with the account that it speaks for.
+type UserInfo struct {
+	ClientID string
+	Scope    Words // the token's
+	Account  Account
+}
+
+// UserInfo finds a live access token of an account, or returns ErrNotFound. One
+// statement.
+func (s *Store) UserInfo(ctx context.Context, signature []byte) (*UserInfo, error) {
+	var u UserInfo
+	now := s.now()
+	err := s.read(ctx, `SELECT g.client_id, t.scope, `+claimColumns+`
+		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id JOIN accounts a ON a.id = g.account_id
+		 WHERE t.signature = $1 AND t.revoked_at IS NULL AND t.expires_at > $2
+		   AND g.revoked_at IS NULL AND g.expires_at > $2`, signature, now).
+		Scan(append([]any{&u.ClientID, &u.Scope}, u.Account.claimColumns()...)...)
+	return &u, translate(err)
+}
+
 // RevokeAccess ends one access token of the client's (RFC 7009 §2.1). One that
 // is another client's, or has ended, is left alone without error.
 func (s *Store) RevokeAccess(ctx context.Context, signature []byte, clientID string) error {

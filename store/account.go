@@ -281,6 +281,9 @@ func (s *Store) DeleteAccount(ctx context.Context, id, actor string) error {
 		if done.Error != nil {
 			return done.Error
 		}
+		if err := endSessions(tx, s.now(), "account_id = ?", id).Error; err != nil {
+			return err
+		}
 		if _, err := s.endGrants(tx, "account_id = ?", id); err != nil {
 			return err
 		}
@@ -292,25 +295,41 @@ func (s *Store) DeleteAccount(ctx context.Context, id, actor string) error {
 // anyEpoch stands for whatever epoch the account is in.
 const anyEpoch = -1
 
-// endSignIns changes the account and raises its epoch, then revokes its
-// grants. It finds nothing if the account has left a.AuthEpoch since it was
-// read.
+// endSignIns changes the account and raises its epoch, then ends its sessions
+// and grants, except the grant named by keep and its session. It finds nothing
+// if the account has left a.AuthEpoch since it was read.
 func (s *Store) endSignIns(ctx context.Context, a *Account, columns map[string]any, keep string) error {
 	if !isID(a.ID) {
 		return ErrNotFound
 	}
+	return translate(s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return s.changeSignIn(tx, a, columns, keep) }))
+}
+
+// changeSignIn is endSignIns in a transaction. The order is revokeAfter's.
+func (s *Store) changeSignIn(tx *gorm.DB, a *Account, columns map[string]any, keep string) error {
 	columns["auth_epoch"] = gorm.Expr("auth_epoch + 1")
-	change := func(tx *gorm.DB) *gorm.DB {
-		q := tx.Model(&Account{}).Where("id = ?", a.ID)
-		if a.AuthEpoch != anyEpoch {
-			q = q.Where("auth_epoch = ?", a.AuthEpoch)
-		}
-		return q.Updates(columns)
+	q := tx.Model(&Account{}).Where("id = ?", a.ID)
+	if a.AuthEpoch != anyEpoch {
+		q = q.Where("auth_epoch = ?", a.AuthEpoch)
 	}
-	if keep == "" {
-		return s.revokeAfter(ctx, change, "account_id = ?", a.ID)
+	done := q.Updates(columns)
+	if done.Error != nil {
+		return done.Error
 	}
-	return s.revokeAfter(ctx, change, "account_id = ? AND root_id <> ?", a.ID, keep) // its children live on with it
+	if done.RowsAffected == 0 {
+		return ErrNotFound
+	}
+	sessions, grants, args := "account_id = ?", "account_id = ?", []any{a.ID}
+	if keep != "" {
+		sessions += " AND id NOT IN (SELECT login_session_id FROM grants WHERE id = ? AND login_session_id IS NOT NULL)"
+		grants += " AND root_id <> ?" // its children live on with it
+		args = append(args, keep)
+	}
+	if err := endSessions(tx, s.now(), sessions, args...).Error; err != nil {
+		return err
+	}
+	_, err := s.endGrants(tx, grants, args...)
+	return err
 }
 
 // rehash replaces a hash that verified by one of today's form, unless the

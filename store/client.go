@@ -23,6 +23,7 @@ const (
 
 // Grant types that this build serves (RFC 7591 §2).
 const (
+	GrantAuthorizationCode = "authorization_code"                              // RFC 6749 §4.1
 	GrantPassword          = "password"                                        // RFC 6749 §4.3
 	GrantRefreshToken      = "refresh_token"                                   // RFC 6749 §6
 	GrantClientCredentials = "client_credentials"                              // RFC 6749 §4.4
@@ -30,7 +31,7 @@ const (
 )
 
 // GrantTypes are the grant types that a client may list.
-var GrantTypes = Words{GrantPassword, GrantRefreshToken, GrantClientCredentials, GrantTokenExchange}
+var GrantTypes = Words{GrantAuthorizationCode, GrantPassword, GrantRefreshToken, GrantClientCredentials, GrantTokenExchange}
 
 // Authentication methods (RFC 7591 §2). A confidential client may send its
 // secret either way, whichever of the two is registered.
@@ -47,33 +48,35 @@ const ScopeAdmin = "admin"
 // Client is an application known to the server. Names follow RFC 7591 where
 // it has them. Zero lifetimes mean the server's defaults.
 type Client struct {
-	ID                      string
-	Name                    string
-	Type                    string // Confidential or Public
-	TokenEndpointAuthMethod string
-	RedirectURIs            Words `gorm:"column:redirect_uris"`
-	GrantTypes              Words
-	Scope                   Words // what it may ask for
-	DefaultScope            Words // what it gets when it asks for nothing
-	Audience                Words // what its tokens are for, and as a resource server what it is
-	Origins                 Words // web origins its pages have, for CORS
-	AccessTokenLifetime     int64 // seconds
-	RefreshTokenLifetime    int64 // seconds, sliding
-	GrantLifetime           int64 // seconds, absolute
-	Providers               Words // social providers whose tokens it may bring
-	ProviderAudiences       Words // audiences accepted in them
-	ExchangeAudiences       Words // audiences it may exchange a token of ours for
-	FirstParty              bool  // may use the password grant
-	Operator                bool  // may get the scope admin
-	IntrospectAll           bool  // sees every access token
-	ExposedSecret           bool  // its secret is in a frontend: checked, yet the client counts as public
-	Native                  bool
-	TrustedForwarder        bool // its X-Forwarded-For is believed
-	RotateRefresh           bool // a refresh token is spent by its use
-	Impersonate             bool
-	DisabledAt              *time.Time
-	CreatedAt               time.Time
-	UpdatedAt               time.Time
+	ID                       string
+	Name                     string
+	Type                     string // Confidential or Public
+	TokenEndpointAuthMethod  string
+	RedirectURIs             Words `gorm:"column:redirect_uris"`
+	PostLogoutRedirectURIs   Words `gorm:"column:post_logout_redirect_uris"` // OpenID Connect RP-Initiated Logout §3.1
+	GrantTypes               Words
+	IDTokenSignedResponseAlg string `gorm:"column:id_token_signed_response_alg"` // OpenID Connect Registration §2; RS256 or ES256
+	Scope                    Words  // what it may ask for
+	DefaultScope             Words  // what it gets when it asks for nothing
+	Audience                 Words  // what its tokens are for, and as a resource server what it is
+	Origins                  Words  // web origins its pages have, for CORS
+	AccessTokenLifetime      int64  // seconds
+	RefreshTokenLifetime     int64  // seconds, sliding
+	GrantLifetime            int64  // seconds, absolute
+	Providers                Words  // social providers whose tokens it may bring
+	ProviderAudiences        Words  // audiences accepted in them
+	ExchangeAudiences        Words  // audiences it may exchange a token of ours for
+	FirstParty               bool   // may use the password grant, and at https addresses needs no consent
+	Operator                 bool   // may get the scope admin
+	IntrospectAll            bool   // sees every access token
+	ExposedSecret            bool   // its secret is in a frontend: checked, yet the client counts as public
+	Native                   bool
+	TrustedForwarder         bool // its X-Forwarded-For is believed
+	RotateRefresh            bool // a refresh token is spent by its use
+	Impersonate              bool
+	DisabledAt               *time.Time
+	CreatedAt                time.Time
+	UpdatedAt                time.Time
 
 	Secrets []ClientSecret `gorm:"foreignKey:ClientID"`
 }
@@ -92,8 +95,13 @@ func (c *Client) GetRedirectURIs() []string { return c.RedirectURIs }
 // GetGrantTypes are the grants it may use.
 func (c *Client) GetGrantTypes() fosite.Arguments { return fosite.Arguments(c.GrantTypes) }
 
-// GetResponseTypes is empty until there is an authorization endpoint.
-func (c *Client) GetResponseTypes() fosite.Arguments { return nil }
+// GetResponseTypes is code alone, for those that have the grant for it.
+func (c *Client) GetResponseTypes() fosite.Arguments {
+	if c.GrantTypes.Has(GrantAuthorizationCode) {
+		return fosite.Arguments{"code"}
+	}
+	return nil
+}
 
 // GetScopes are the scopes it may ask for.
 func (c *Client) GetScopes() fosite.Arguments { return fosite.Arguments(c.Scope) }
@@ -134,6 +142,9 @@ func (c *Client) check() error {
 	if c.Type == "" {
 		c.Type = Confidential
 	}
+	if c.IDTokenSignedResponseAlg == "" {
+		c.IDTokenSignedResponseAlg = "RS256"
+	}
 	for _, rule := range []struct {
 		broken         bool
 		field, message string
@@ -154,6 +165,8 @@ func (c *Client) check() error {
 		{c.IsPublic() && c.GrantTypes.Has(GrantClientCredentials), "grant_types", "A public client cannot use client_credentials (RFC 6749 §4.4)"},
 		{c.IsPublic() && c.GrantTypes.Has(GrantRefreshToken) && !c.RotateRefresh, "rotate_refresh", "A public client's refresh tokens are rotated (RFC 9700 §2.2.2)"},
 		{c.ExposedSecret && c.Type == Public, "exposed_secret", "A public client has no secret"},
+		{c.GrantTypes.Has(GrantAuthorizationCode) && len(c.RedirectURIs) == 0, "redirect_uris", "The grant authorization_code needs one"},
+		{c.IDTokenSignedResponseAlg != "RS256" && c.IDTokenSignedResponseAlg != "ES256", "id_token_signed_response_alg", "Use RS256 or ES256"},
 		{c.GrantTypes.Has(GrantPassword) && !c.FirstParty, "grant_types", "The password grant needs first_party"},
 		{outside(c.AccessTokenLifetime, 24*time.Hour), "access_token_lifetime", "Between 0 (the default) and 86400 seconds"},
 		{outside(c.RefreshTokenLifetime, 365*24*time.Hour), "refresh_token_lifetime", "Between 0 (the default) and 31536000 seconds"},
@@ -179,9 +192,11 @@ func (c *Client) checkURIs() error {
 			return &FieldError{"origins", "An origin is scheme://host[:port] and nothing more: " + origin}
 		}
 	}
-	for _, uri := range c.RedirectURIs {
-		if !validRedirectURI(uri) {
-			return &FieldError{"redirect_uris", "Use https, http on loopback, or a private-use scheme with a dot (RFC 8252 §7), without fragment: " + uri}
+	for field, list := range map[string]Words{"redirect_uris": c.RedirectURIs, "post_logout_redirect_uris": c.PostLogoutRedirectURIs} {
+		for _, uri := range list {
+			if !validRedirectURI(uri) {
+				return &FieldError{field, "Use https, http on loopback, or a private-use scheme with a dot (RFC 8252 §7), without fragment: " + uri}
+			}
 		}
 	}
 	return nil

@@ -67,7 +67,7 @@ func TestClientIsStoredWhole(t *testing.T) {
 		ctx := context.Background()
 		want := store.Client{
 			ID: "web", Name: "Web & <more>", Type: store.Confidential, TokenEndpointAuthMethod: store.AuthPost,
-			RedirectURIs: store.Words{"https://example.com/cb"}, GrantTypes: store.Words{"refresh_token"},
+			RedirectURIs: store.Words{"https://example.com/cb"}, PostLogoutRedirectURIs: store.Words{"https://example.com/bye"}, GrantTypes: store.Words{"refresh_token"}, IDTokenSignedResponseAlg: "ES256",
 			Scope: store.Words{"read", "write"}, DefaultScope: store.Words{"read"}, Audience: store.Words{"https://api.example.com"},
 			Origins: store.Words{"https://example.com"}, AccessTokenLifetime: 60, RefreshTokenLifetime: 600, GrantLifetime: 6000,
 			Providers: store.Words{"google"}, ProviderAudiences: store.Words{"x"}, ExchangeAudiences: store.Words{"y"},

@@ -45,6 +45,9 @@ type Session struct {
 	RefreshExpiresAt time.Time
 	Presented        *PresentedRefresh // by the refresh grant alone: the token shown
 	Imported         *ImportedToken    // likewise, one of another system
+	Account          *Account          // by the code grant alone: what claims are made of
+	Nonce            string            // likewise (OpenID Connect Core §2)
+	NotAfter         time.Time         // likewise: the grant's latest end; zero for none
 	IssuedType       string            // by token exchange alone (RFC 8693 §2.2.1)
 }
 

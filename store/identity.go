@@ -140,6 +140,9 @@ func (s *Store) retire(tx *gorm.DB, f *Federated, a *Account, successor string) 
 	if err := tx.Where("account_id = ?", a.ID).Delete(&Identity{}).Error; err != nil {
 		return err
 	}
+	if err := endSessions(tx, s.now(), "account_id = ?", a.ID).Error; err != nil {
+		return err
+	}
 	if _, err := s.endGrants(tx, "account_id = ?", a.ID); err != nil {
 		return err
 	}
@@ -277,6 +280,9 @@ func (s *Store) Unlink(ctx context.Context, who *SubjectToken, id string) error 
 		if done.RowsAffected == 0 {
 			return ErrLastWayIn
 		}
+		if err := endSessions(tx, s.now(), "identity_id = ? AND NOT (id = ?)", id, valueOr(who.LoginSessionID, accountID)).Error; err != nil {
+			return err
+		}
 		if _, err := s.endGrants(tx, "identity_id = ? AND root_id <> ?", id, who.RootID); err != nil {
 			return err
 		}
@@ -296,12 +302,24 @@ func (s *Store) EndIdentity(ctx context.Context, provider, subject, reason strin
 		if err := raiseEpoch(tx, i.AccountID); err != nil {
 			return err
 		}
-		if n, err := s.endGrants(tx, "identity_id = ?", i.ID); err != nil || n == 0 {
+		ended := endSessions(tx, s.now(), "identity_id = ?", i.ID)
+		if ended.Error != nil {
+			return ended.Error
+		}
+		if n, err := s.endGrants(tx, "identity_id = ?", i.ID); err != nil || n+ended.RowsAffected == 0 {
 			return err
 		}
 		return s.audit(tx, provider, "identity.end", i.AccountID, Succeeded, map[string]any{"provider": provider, "reason": reason})
 	})
 	return translate(err)
+}
+
+// valueOr is what p points to.
+func valueOr(p *string, otherwise string) string {
+	if p == nil {
+		return otherwise
+	}
+	return *p
 }
 
 func raiseEpoch(tx *gorm.DB, accountID string) error {

@@ -21,6 +21,7 @@ type Limits struct {
 	PasswordAccount Limit // failed sign-ins at one account
 	PasswordAddress Limit // failed sign-ins from one address
 	SignUp          Limit // new accounts from one address
+	Forms           Limit // forms of the public pages from one address
 }
 
 // Kinds of limits; the first byte of their keys. Where a statement touches
@@ -31,6 +32,7 @@ const (
 	limitAccount = 2
 	limitSignUp  = 3
 	limitRecord  = 4
+	limitForm    = 5
 )
 
 // limitKey names one row: what is counted, in which window.
@@ -114,6 +116,15 @@ func (s *Store) Allow(ctx context.Context, l Limit, kind byte, subject string) (
 // AllowSignUp counts one sign-up from an address.
 func (s *Store) AllowSignUp(ctx context.Context, l Limit, address string) (time.Duration, error) {
 	return s.Allow(ctx, l, limitSignUp, address)
+}
+
+// AllowForm counts one form of the public pages.
+func (s *Store) AllowForm(ctx context.Context, l Limits, address string) error {
+	wait, err := s.Allow(ctx, l.Forms, limitForm, address)
+	if err == nil && wait > 0 {
+		err = &LimitError{wait}
+	}
+	return err
 }
 
 // AllowProvider counts one token that a provider must be asked about, together

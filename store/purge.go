@@ -20,6 +20,8 @@ var purges = []struct{ name, table, set, where string }{
 	{"access_tokens", "access_tokens", "", "expires_at < $2"}, // within the grace a retry is told of it
 	{"refresh_tokens", "refresh_tokens", "", "expires_at < $1"},
 	{"grants", "grants", "", "expires_at < $1"},
+	{"codes", "codes", "", "kept_until < $1"},
+	{"login_sessions", "login_sessions", "", "expires_at < $1"},
 	{"limits", "limits", "", "expires_at < $1"},
 	{"replays", "replays", "", "expires_at < $1"},
 	{"imported_tokens", "imported_tokens", "", "expires_at < $1"},

@@ -47,9 +47,12 @@ type PresentedRefresh struct {
 	ExpiresAt time.Time
 	GrantEnd  time.Time
 	RevokedAt *time.Time // the grant's
+	AuthTime  time.Time  // likewise, as the rest
+	AMR       Words
+	SID       string
 }
 
-const presentedRefresh = `SELECT g.id, g.client_id, g.subject, g.account_id, g.scope, g.audience,
+const presentedRefresh = `SELECT g.id, g.client_id, g.subject, g.account_id, g.scope, g.audience, g.auth_time, g.amr, g.sid,
 		t.salt, t.secret_id, t.spent_at, t.expires_at, g.expires_at, g.revoked_at
 	  FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id WHERE t.signature = $1`
 
@@ -58,7 +61,7 @@ const presentedRefresh = `SELECT g.id, g.client_id, g.subject, g.account_id, g.s
 func (s *Store) PresentedRefresh(ctx context.Context, signature []byte) (*PresentedRefresh, error) {
 	var p PresentedRefresh
 	err := s.read(ctx, presentedRefresh, signature).Scan(&p.GrantID, &p.ClientID, &p.Subject, &p.AccountID,
-		&p.Scope, &p.Audience, &p.Salt, &p.SecretID, &p.SpentAt, &p.ExpiresAt, &p.GrantEnd, &p.RevokedAt)
+		&p.Scope, &p.Audience, &p.AuthTime, &p.AMR, &p.SID, &p.Salt, &p.SecretID, &p.SpentAt, &p.ExpiresAt, &p.GrantEnd, &p.RevokedAt)
 	if err != nil {
 		return nil, translate(err)
 	}

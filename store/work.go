@@ -18,6 +18,7 @@ type work struct {
 	forgive  []limitKey
 	once     once
 	imported []byte // digest of the imported token that the grant spends
+	code     []byte // signature of the code that the grant spends
 	parent   []byte // signature of the access token that the grant is exchanged from
 }
 
@@ -156,6 +157,8 @@ func (w *work) statement() (string, []any) {
 		return flushOnceGrant, append(w.signInArgs(), w.once.digest, w.once.expiresAt)
 	case w.imported != nil:
 		return flushImportedGrant, append(w.signInArgs(), w.imported)
+	case w.code != nil:
+		return flushCodeGrant, append(w.signInArgs(), w.code)
 	}
 	return flushAccountGrant, w.accountArgs()
 }
@@ -171,6 +174,9 @@ const (
 	useOnce       = `INSERT INTO replays (digest, client_id, grant_id, used_at, expires_at) SELECT $32, $4, $1, $19, $33`
 	spendImported = `UPDATE imported_tokens SET spent_at = $19, grant_id = $1
 		 WHERE digest = $32 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19`
+	livingSession = `SELECT id FROM login_sessions WHERE id = $18 AND ended_at IS NULL`
+	spendCode     = `UPDATE codes SET spent_at = $19
+		 WHERE signature = $32 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19`
 	livingRoot   = `SELECT id FROM grants WHERE id = $2 AND revoked_at IS NULL AND expires_at > $19`
 	livingParent = `SELECT p.id AS parent FROM access_tokens t JOIN grants p ON p.id = t.grant_id
 		 WHERE t.signature = $27 AND t.revoked_at IS NULL AND t.expires_at > $19 AND p.revoked_at IS NULL AND p.expires_at > $19`
@@ -215,6 +221,14 @@ const (
 		a AS (` + insertAccess + ` FROM g),
 		r AS (` + insertRefresh + ` FROM g WHERE $28::bytea IS NOT NULL)
 		SELECT count(*) FROM g`
+	flushCodeGrant = `WITH c AS (` + enabledClient + ` FOR SHARE),
+		who AS (SELECT id FROM accounts WHERE ` + sameAccount + ` AND EXISTS (SELECT 1 FROM c) FOR SHARE),
+		s AS (` + livingSession + ` AND EXISTS (SELECT 1 FROM who) FOR SHARE),
+		o AS (` + spendCode + ` AND EXISTS (SELECT 1 FROM s) RETURNING signature),
+		g AS (` + insertGrant + ` FROM o RETURNING id),
+		a AS (` + insertAccess + ` FROM g),
+		r AS (` + insertRefresh + ` FROM g WHERE $28::bytea IS NOT NULL)
+		SELECT count(*) FROM g`
 	flushClientGrant = `WITH c AS (` + enabledClient + ` FOR SHARE),
 		g AS (` + insertGrant + ` FROM c RETURNING id),
 		a AS (` + insertAccess + ` FROM g)
@@ -236,6 +250,9 @@ func (s *Store) flushSQLite(ctx context.Context, c conn, w *work, args []any) (i
 	} else if w.grant.AccountID != nil {
 		conditions = append(conditions, `SELECT id FROM accounts WHERE `+sameAccount)
 	}
+	if w.code != nil {
+		conditions = append(conditions, livingSession)
+	}
 	for _, query := range conditions {
 		var found any
 		if err := c.row(ctx, query, args...).Scan(&found); err != nil {
@@ -251,8 +268,14 @@ func (s *Store) flushSQLite(ctx context.Context, c conn, w *work, args []any) (i
 			}
 		}
 	}
-	if w.imported != nil {
-		if n, err := c.exec(ctx, spendImported, args...); err != nil || n == 0 {
+	for _, spend := range []struct {
+		digest    []byte
+		statement string
+	}{{w.imported, spendImported}, {w.code, spendCode}} {
+		if spend.digest == nil {
+			continue
+		}
+		if n, err := c.exec(ctx, spend.statement, args...); err != nil || n == 0 {
 			return 0, err
 		}
 	}
@@ -260,7 +283,7 @@ func (s *Store) flushSQLite(ctx context.Context, c conn, w *work, args []any) (i
 	if w.parent != nil {
 		statements[0] = insertChild + `grant_id FROM access_tokens WHERE signature = $27`
 	}
-	if w.grant.AccountID != nil && w.parent == nil && w.imported == nil {
+	if w.grant.AccountID != nil && w.parent == nil && w.imported == nil && w.code == nil {
 		statements = append(statements, signedIn+` WHERE id = $3`)
 	}
 	if w.refresh != nil {

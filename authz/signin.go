@@ -1,0 +1,94 @@
+package authz
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/ory/fosite"
+
+	"gatehouse/authz/pages"
+	"gatehouse/store"
+)
+
+// signIn serves /signin: the page, and the form on it.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
+	noStore(w.Header())
+	if r.Method == http.MethodPost {
+		s.signInByPassword(w, r)
+		return
+	}
+	t, err := s.readTicket(r.URL.Query().Get("ticket"))
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	s.showSignIn(w, r, http.StatusOK, t, pages.SignIn{})
+}
+
+// showSignIn fills in what does not depend on what was typed.
+func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, t ticket, page pages.SignIn) {
+	a, err := s.requestOf(r, t)
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	in, err := s.signedIn(r)
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	page.Ticket = s.sealTicket(t)
+	page.SignUpURL, page.ForgotURL = s.withTicket("/signup", t), s.withTicket("/forgot", t)
+	if in != nil && page.Email == "" {
+		page.Email, page.Reauthenticate = in.Account.Email, true
+	}
+	var targets []string
+	if a != nil {
+		page.ClientName = clientName(a.client)
+		targets = append(targets, target(a.redirectURI))
+		if page.Email == "" && len(a.loginHint) <= store.MaxEmail {
+			page.Email = a.loginHint
+		}
+	}
+	s.pages.Write(w, status, page, targets...)
+}
+
+// signInByPassword checks what was typed, by the rules of the password grant.
+func (s *Server) signInByPassword(w http.ResponseWriter, r *http.Request) {
+	form, err := readForm(w, r)
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	t, err := s.readTicket(form.Get("ticket"))
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	r = r.WithContext(s.store.Begin(r.Context()))
+	if err := s.checkPassword(w, r, form.Get("email"), form.Get("password")); err != nil {
+		f := refusalOf(err)
+		eventOf(r.Context()).refused(f)
+		status := f.status
+		if status == 0 {
+			status = f.CodeField
+		}
+		s.showSignIn(w, r, status, t, pages.SignIn{Email: form.Get("email"), Error: f.description(), Wait: f.retry})
+		return
+	}
+	s.wayOn(w, t)
+}
+
+func (s *Server) checkPassword(w http.ResponseWriter, r *http.Request, email, password string) error {
+	if email == "" || password == "" {
+		return invalidRequest("Enter your e-mail address and your password.")
+	}
+	account, err := s.store.Login(r.Context(), s.cfg.Limits, email, password, eventOf(r.Context()).limitAddress())
+	if err == nil {
+		err = s.openSession(w, r, store.NewLoginSession{Account: account, AuthTime: s.store.Now(), AMR: store.Words{"pwd"}})
+	}
+	if errors.Is(err, store.ErrWrongPassword) || errors.Is(err, store.ErrNotFound) {
+		return &refusal{RFC6749Error: fosite.ErrInvalidGrant, status: http.StatusUnauthorized, say: "The e-mail address or the password is not right."}
+	}
+	return err
+}

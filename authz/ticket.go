@@ -1,0 +1,92 @@
+package authz
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ory/fosite"
+)
+
+// ticket is what goes with somebody through the pages: the authorization
+// request that brought them. It is sealed, so that what comes back is what was
+// sent, and needs no row.
+type ticket struct {
+	Asked   time.Time `json:"asked"`
+	Query   string    `json:"query,omitempty"`   // the request's parameters; empty: they came by themselves
+	Session string    `json:"session,omitempty"` // who was asked for consent, by the id of the login session
+	Scope   string    `json:"scope,omitempty"`   // and for what
+}
+
+const ticketContext = "ticket"
+
+func (s *Server) sealTicket(t ticket) string {
+	text, err := json.Marshal(t)
+	if err != nil {
+		panic(err) // of strings and a time
+	}
+	return strict.EncodeToString(s.keys.seal(atBrowser, ticketContext, text))
+}
+
+// readTicket opens one that is not too old; an empty text is an empty ticket.
+func (s *Server) readTicket(text string) (ticket, error) {
+	var t ticket
+	if text == "" {
+		return t, nil
+	}
+	sealed, err := strict.DecodeString(text)
+	if err == nil {
+		sealed, err = s.keys.open(atBrowser, ticketContext, sealed)
+	}
+	if err == nil {
+		err = json.Unmarshal(sealed, &t)
+	}
+	if err != nil || s.store.Now().Sub(t.Asked) > ticketLife {
+		return ticket{}, &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonExpired,
+			say: "This page is too old. Go back to the application and begin again."}
+	}
+	return t, nil
+}
+
+// goTo sends the browser to one of our pages, with a ticket.
+func (s *Server) goTo(w http.ResponseWriter, path string, t ticket) {
+	w.Header().Set("Location", s.withTicket(path, t))
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// withTicket is the address of a page of ours: of this server alone, whatever
+// the request said its host was.
+func (s *Server) withTicket(path string, t ticket) string {
+	if t == (ticket{}) {
+		return s.base + path
+	}
+	return s.base + path + "?" + url.Values{"ticket": {s.sealTicket(t)}}.Encode()
+}
+
+// wayOn is where somebody goes who has signed in.
+func (s *Server) wayOn(w http.ResponseWriter, t ticket) {
+	if t.Query == "" {
+		s.goTo(w, "/account", ticket{})
+		return
+	}
+	s.goTo(w, "/oauth2/authorize", t)
+}
+
+// requestOf reads the request in a ticket again, for the pages that name its
+// client; nil if there is none.
+func (s *Server) requestOf(r *http.Request, t ticket) (*authorization, error) {
+	if t.Query == "" {
+		return nil, nil
+	}
+	form, err := url.ParseQuery(t.Query)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.addressee(r.Context(), form)
+	if err != nil {
+		return nil, err
+	}
+	a.asked = t.Asked
+	return a, a.read(s, r.Context())
+}

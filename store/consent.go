@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// Scopes that OpenID Connect gives a meaning (Core §3.1.2.1, §5.4, §11).
+const (
+	ScopeOpenID  = "openid"
+	ScopeProfile = "profile"
+	ScopeEmail   = "email"
+	ScopeOffline = "offline_access"
+)
+
+// Consent is what somebody has allowed a client to do.
+type Consent struct {
+	AccountID string
+	ClientID  string
+	Scope     Words
+	GrantedAt time.Time
+}
+
+// Consented tells what the account has allowed the client so far; nothing, if
+// it was never asked. One statement.
+func (s *Store) Consented(ctx context.Context, accountID, clientID string) (Words, error) {
+	var scope Words
+	err := translate(s.read(ctx, `SELECT scope FROM consents WHERE account_id = $1 AND client_id = $2`, accountID, clientID).Scan(&scope))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the consent: %w", err)
+	}
+	return scope, nil
+}
+
+// Consent remembers that the account allows the client this scope, beside what
+// it allowed before. ErrNotFound if one of them is gone.
+func (s *Store) Consent(ctx context.Context, accountID, clientID string, scope Words) error {
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := s.lockAccount(tx, "id = ? AND is_active", accountID); err != nil {
+			return err
+		}
+		var before Consent
+		if err := tx.Where("account_id = ? AND client_id = ?", accountID, clientID).Limit(1).Find(&before).Error; err != nil {
+			return err
+		}
+		c := Consent{accountID, clientID, ParseWords(before.Scope.String() + " " + scope.String()), s.now()}
+		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&c).Error
+	})
+	if errors.Is(err, gorm.ErrForeignKeyViolated) {
+		return ErrNotFound
+	}
+	return translate(err)
+}
+
+// Consents lists what an account has allowed, by client.
+func (s *Store) Consents(ctx context.Context, accountID string) ([]Consent, error) {
+	var list []Consent
+	err := s.reads.WithContext(ctx).Where("account_id = ?", accountID).Order("client_id").Find(&list).Error
+	if err != nil {
+		return nil, fmt.Errorf("list consents: %w", err)
+	}
+	return list, nil
+}
+
+// WithdrawConsent forgets what the account allowed a client, and ends the
+// grants that the client has of it. ErrNotFound if there was nothing.
+func (s *Store) WithdrawConsent(ctx context.Context, accountID, clientID string) error {
+	if !isID(accountID) {
+		return ErrNotFound
+	}
+	return s.revokeAfter(ctx, func(tx *gorm.DB) *gorm.DB {
+		return tx.Where("account_id = ? AND client_id = ?", accountID, clientID).Delete(&Consent{})
+	}, "account_id = ? AND client_id = ?", accountID, clientID)
+}

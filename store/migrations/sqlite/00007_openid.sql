@@ -1,0 +1,63 @@
+-- +goose Up
+ALTER TABLE clients ADD COLUMN post_logout_redirect_uris text NOT NULL DEFAULT '';
+ALTER TABLE clients ADD COLUMN id_token_signed_response_alg text NOT NULL DEFAULT 'RS256';
+
+-- A person signed in at one browser. Like grants, no foreign key: whatever ends
+-- an account ends them, and the purge removes them.
+CREATE TABLE login_sessions (
+    id          text PRIMARY KEY,
+    signature   blob NOT NULL UNIQUE,
+    account_id  text NOT NULL,
+    sid         text NOT NULL,
+    auth_time   datetime NOT NULL,
+    amr         text NOT NULL,
+    identity_id text,
+    user_agent  text NOT NULL,
+    address     text NOT NULL,
+    created_at  datetime NOT NULL,
+    seen_at     datetime NOT NULL,
+    ended_at    datetime,
+    expires_at  datetime NOT NULL,
+    absolute_at datetime NOT NULL
+);
+CREATE INDEX login_sessions_account ON login_sessions (account_id);
+CREATE INDEX login_sessions_expiry ON login_sessions (expires_at);
+CREATE INDEX grants_login_session ON grants (login_session_id) WHERE login_session_id IS NOT NULL;
+
+-- grant_id is the id of the grant that the code begins when it is exchanged.
+CREATE TABLE codes (
+    signature        blob PRIMARY KEY,
+    grant_id         text NOT NULL,
+    client_id        text NOT NULL,
+    account_id       text NOT NULL,
+    auth_epoch       integer NOT NULL,
+    login_session_id text NOT NULL,
+    redirect_uri     text NOT NULL,
+    code_challenge   text NOT NULL,
+    nonce            text NOT NULL,
+    scope            text NOT NULL,
+    audience         text NOT NULL,
+    resource         text NOT NULL,
+    issued_at        datetime NOT NULL,
+    spent_at         datetime,
+    expires_at       datetime NOT NULL,
+    kept_until       datetime NOT NULL
+);
+CREATE INDEX codes_kept ON codes (kept_until);
+
+CREATE TABLE consents (
+    account_id text NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    client_id  text NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+    scope      text NOT NULL,
+    granted_at datetime NOT NULL,
+    PRIMARY KEY (account_id, client_id)
+);
+CREATE INDEX consents_client ON consents (client_id);
+
+-- +goose Down
+DROP TABLE consents;
+DROP TABLE codes;
+DROP INDEX grants_login_session;
+DROP TABLE login_sessions;
+ALTER TABLE clients DROP COLUMN id_token_signed_response_alg;
+ALTER TABLE clients DROP COLUMN post_logout_redirect_uris;
