@@ -33,20 +33,34 @@ type FormPost struct {
 	Parameters  []Parameter
 }
 type SignOut struct{ Ticket, ClientName, Account string }
-type SignedOut struct{ ClientName, ReturnURL string }
+type SignedOut struct{ ClientName, ReturnURL, SignInURL string }
 type Session struct {
 	ID, Device, Address    string
 	SignedInAt, LastSeenAt time.Time
 	Current                bool
 }
-type Identity struct{ ID, Provider, Email string }
+type Identity struct{ ID, Provider, Name, Email string }
+type Application struct {
+	ClientID, Name string
+	Scopes         []string
+	GrantedAt      time.Time
+}
 type Account struct {
 	Account       string
+	Notice        string
 	EmailVerified bool
+	PasswordURL   string
 	Sessions      []Session
 	Identities    []Identity
 	Linkable      []Provider
+	Applications  []Application
 }
+
+const (
+	NoticeSessionEnded       = "notice.session_ended"
+	NoticeApplicationRevoked = "notice.application_revoked"
+)
+
 type Pages struct{}
 
 func New(Config) (*Pages, error) { return &Pages{}, nil }
