@@ -100,7 +100,7 @@ func (s *Server) edge(rt route) http.Handler {
 			h.Set("Allow", rt.methods)
 			writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request", "error_description": "Use " + rt.methods + " here."})
 		case rt.kind == aPage && s.crossing.Check(r) != nil:
-			s.failPage(w, r, &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusForbidden, say: "This form was sent from another site."})
+			s.failPage(w, r, &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusForbidden, page: pages.ErrorForm})
 		case rt.kind == aPage && r.Method == http.MethodPost:
 			if err := s.store.AllowForm(r.Context(), s.cfg.Limits, ev.limitAddress()); err != nil {
 				s.failPage(w, r, err)
@@ -119,7 +119,7 @@ func (s *Server) edge(rt route) http.Handler {
 func (s *Server) panicked(w http.ResponseWriter, rt route) {
 	const say = "Something went wrong here. Quote the X-Request-Id."
 	if rt.kind == aPage || rt.kind == aRedirect {
-		s.pages.Write(w, http.StatusInternalServerError, pages.Error{Text: say, RequestID: w.Header().Get("X-Request-Id")})
+		s.pages.Write(w, http.StatusInternalServerError, pages.Error{Code: pages.ErrorServer, RequestID: w.Header().Get("X-Request-Id")})
 		return
 	}
 	writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error", "error_description": say})

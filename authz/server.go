@@ -172,6 +172,7 @@ func (s *Server) Handler() http.Handler {
 		{base + "/oauth2/userinfo", "GET, HEAD, POST", s.userinfo, forPages},
 		{base + "/signin", "GET, HEAD, POST", s.signIn, aPage},
 		{base + "/consent", "POST", s.consent, aPage},
+		{base + "/assets/{name}", "GET, HEAD", s.pages.Assets().ServeHTTP, 0},
 		{base + "/account/identities", "GET, HEAD, POST", s.identities, forPages},
 		{base + "/account/identities/{id}", "DELETE", s.unlinkIdentity, forPages},
 		{base + "/providers/{provider}/deauthorize", "POST", s.deauthorize, 0},

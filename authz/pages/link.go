@@ -40,6 +40,9 @@ var scheme = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
 var ownSchemes = []string{"javascript", "vbscript", "livescript", "data", "blob", "filesystem", "file", "about", "view-source",
 	"chrome", "chrome-extension", "moz-extension", "edge", "resource", "jar", "ws", "wss", "ftp", "mailto", "tel", "sms", "intent"}
 
+// Targets are the form targets of a page whose form leads to a redirect URI.
+func Targets(redirectURI string) []string { return postTargets(redirectURI) }
+
 // postTargets are the form-action sources of a page that posts to a redirect
 // URI, none if nothing may be posted there. A client may answer by a redirect
 // to any of its own origins, to which Chromium applies form-action as well;
