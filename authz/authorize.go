@@ -135,13 +135,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *authorization
 		values.Set("state", a.state)
 	}
 	if a.responseMode == "form_post" {
-		page := pages.FormPost{RedirectURI: a.redirectURI}
+		page := pages.FormPost{RedirectURI: a.redirectURI, ClientName: clientName(a.client)}
 		for _, name := range []string{"code", "error", "error_description", "state", "iss"} {
 			if values.Has(name) {
 				page.Parameters = append(page.Parameters, pages.Parameter{Name: name, Value: values.Get(name)})
 			}
 		}
-		s.pages.Write(w, http.StatusOK, page, target(a.redirectURI))
+		s.pages.Write(w, http.StatusOK, page)
 		return
 	}
 	redirect(w, r, withQuery(a.redirectURI, values))
@@ -178,17 +178,4 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, a *authorization
 	eventOf(r.Context()).refused(f)
 	values := url.Values{"error": {f.ErrorField}, "error_description": {f.description()}}
 	s.answer(w, r, a, values)
-}
-
-// target is where a form's post may lead, for its page's security policy: the
-// origin of a URI, or the scheme of an app.
-func target(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil {
-		return ""
-	}
-	if u.Scheme == "https" || u.Scheme == "http" {
-		return u.Scheme + "://" + u.Host
-	}
-	return u.Scheme + ":"
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"gatehouse/authz/pages"
 	"gatehouse/store"
 )
 
@@ -55,7 +56,7 @@ func (s *Server) addressee(ctx context.Context, form url.Values) (*authorization
 	}
 	client, err := s.store.Client(ctx, form.Get("client_id"))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, invalidRequest("The application that sent you here is not known to this server (client_id).")
+		return nil, unknownAddress("The application that sent you here is not known to this server (client_id).")
 	}
 	if err != nil {
 		return nil, err
@@ -67,9 +68,9 @@ func (s *Server) addressee(ctx context.Context, form url.Values) (*authorization
 	case a.namedURI == "" && len(client.RedirectURIs) == 1 && !slices.Contains(scopesIn(form), store.ScopeOpenID):
 		a.redirectURI = client.RedirectURIs[0] // RFC 6749 §3.1.2.3
 	case a.namedURI == "":
-		return nil, invalidRequest("The application that sent you here did not say where to return to (redirect_uri).")
+		return nil, unknownAddress("The application that sent you here did not say where to return to (redirect_uri).")
 	case !registeredURI(client.RedirectURIs, a.namedURI):
-		return nil, invalidRequest("The application that sent you here wants you to return to an address that is not registered for it (redirect_uri).")
+		return nil, unknownAddress("The application that sent you here wants you to return to an address that is not registered for it (redirect_uri).")
 	}
 	if checkParameter("state", form["state"]) == nil {
 		a.state = form.Get("state")
@@ -78,6 +79,11 @@ func (s *Server) addressee(ctx context.Context, form url.Values) (*authorization
 		a.responseMode = mode
 	}
 	return a, nil
+}
+
+// unknownAddress refuses to send anybody anywhere.
+func unknownAddress(say string) error {
+	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, say: say, page: pages.ErrorClient}
 }
 
 func scopesIn(form url.Values) store.Words { return store.ParseWords(form.Get("scope")) }

@@ -90,8 +90,11 @@ func bearerError(code, say string) error {
 	if code != "" {
 		challenge += `, error="` + code + `"`
 	}
-	if code == "insufficient_scope" {
+	switch code {
+	case "insufficient_scope":
 		status = http.StatusForbidden
+	case "invalid_request":
+		status = http.StatusBadRequest
 	}
 	if code == "" {
 		code = "invalid_request"

@@ -34,7 +34,7 @@ func (s *Server) askConsent(w http.ResponseWriter, _ *http.Request, a *authoriza
 	if u, err := url.Parse(a.redirectURI); err == nil {
 		page.ClientHost = u.Host
 	}
-	s.pages.Write(w, http.StatusOK, page, target(a.redirectURI))
+	s.pages.Write(w, http.StatusOK, page, pages.Targets(a.redirectURI)...)
 }
 
 // consent serves POST /consent, where somebody allows what they were shown, or
@@ -85,7 +85,7 @@ func orInvalid(err error) error {
 	if err != nil {
 		return err
 	}
-	return invalidRequest("This form is not complete. Go back to the application and begin again.")
+	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, page: pages.ErrorForm}
 }
 
 // clientName is what people know a client by.

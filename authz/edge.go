@@ -118,7 +118,7 @@ func (s *Server) edge(rt route) http.Handler {
 // alone, and not too often.
 func (s *Server) checkOwnForm(r *http.Request) error {
 	if s.crossing.Check(r) != nil {
-		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusForbidden, say: "This form was sent from another site."}
+		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusForbidden, page: pages.ErrorForm}
 	}
 	return s.store.AllowForm(r.Context(), s.cfg.Limits, eventOf(r.Context()).limitAddress())
 }
@@ -126,7 +126,7 @@ func (s *Server) checkOwnForm(r *http.Request) error {
 func (s *Server) panicked(w http.ResponseWriter, rt route) {
 	const say = "Something went wrong here. Quote the X-Request-Id."
 	if rt.kind == aPage || rt.kind == aRedirect {
-		s.pages.Write(w, http.StatusInternalServerError, pages.Error{Text: say, RequestID: w.Header().Get("X-Request-Id")})
+		s.pages.Write(w, http.StatusInternalServerError, pages.Error{Code: pages.ErrorServer, RequestID: w.Header().Get("X-Request-Id")})
 		return
 	}
 	writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error", "error_description": say})

@@ -25,7 +25,9 @@ type refusal struct {
 	retry  time.Duration // Retry-After
 	cause  error         // for the log
 
-	challenge string // WWW-Authenticate, instead of HTTP Basic's with a 401
+	challenge string            // WWW-Authenticate, instead of HTTP Basic's with a 401
+	page      string            // which text a person at a browser is shown, of pages.Error… or Problem…
+	fields    map[string]string // of a form, by name: pages.Problem…
 }
 
 // Unwrap lets errors.Is find the OAuth error.
@@ -88,10 +90,7 @@ func refusalOf(err error) *refusal {
 // request's log event.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := refusalOf(err)
-	status := f.status
-	if status == 0 {
-		status = f.CodeField
-	}
+	status := f.answered()
 	eventOf(r.Context()).refused(f)
 	h := w.Header()
 	noStore(h)
@@ -102,7 +101,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("WWW-Authenticate", f.challenge)
 	}
 	if f.retry > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retry.Seconds()))))
+		h.Set("Retry-After", f.retryAfter())
 	}
 	body := struct {
 		Error       string `json:"error"`
@@ -115,16 +114,57 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // failPage is fail for a person at a browser.
 func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	f := refusalOf(err)
-	status := f.status
-	if status == 0 {
-		status = f.CodeField
-	}
+	status := f.answered()
 	eventOf(r.Context()).refused(f)
 	noStore(w.Header())
 	if f.retry > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retry.Seconds()))))
+		w.Header().Set("Retry-After", f.retryAfter())
 	}
-	s.pages.Write(w, status, pages.Error{Text: f.description(), RequestID: eventOf(r.Context()).id})
+	page := pages.Error{Code: f.pageCode(status), RequestID: eventOf(r.Context()).id}
+	if status < 500 {
+		page.Detail = f.say
+	}
+	s.pages.Write(w, status, page)
+}
+
+// pageCode is what a page says of the refusal, in the words of its own.
+func (r *refusal) pageCode(status int) string {
+	switch {
+	case r.page != "":
+		return r.page
+	case status == http.StatusTooManyRequests:
+		return pages.ErrorTooMany
+	case status == http.StatusServiceUnavailable:
+		return pages.ErrorBusy
+	case status >= 500:
+		return pages.ErrorServer
+	case r.reason == reasonExpired:
+		return pages.ErrorExpired
+	}
+	return pages.ErrorRequest
+}
+
+// problem is what is said above the form that was refused.
+func (r *refusal) problem() string {
+	switch status := r.answered(); {
+	case r.page != "" || len(r.fields) > 0:
+		return r.page
+	case status == http.StatusTooManyRequests:
+		return pages.ProblemTooMany
+	case status >= 500:
+		return pages.ProblemBusy
+	}
+	return r.description()
+}
+
+func (r *refusal) retryAfter() string { return strconv.Itoa(int(math.Ceil(r.retry.Seconds()))) }
+
+// answered is the HTTP status.
+func (r *refusal) answered() int {
+	if r.status != 0 {
+		return r.status
+	}
+	return r.CodeField
 }
 
 // description is the error_description.

@@ -143,7 +143,7 @@ func (s *Server) askLogout(w http.ResponseWriter, l *logoutRequest, in *store.Si
 		page.ClientName = clientName(l.client)
 	}
 	if l.returnURI != "" {
-		targets = append(targets, target(l.returnURI))
+		targets = pages.Targets(l.returnURI)
 	}
 	s.pages.Write(w, http.StatusOK, page, targets...)
 }

@@ -172,6 +172,7 @@ func (s *Server) Handler() http.Handler {
 		{base + "/oauth2/userinfo", "GET, HEAD, POST", s.userinfo, forPages},
 		{base + "/signin", "GET, HEAD, POST", s.signIn, aPage},
 		{base + "/consent", "POST", s.consent, aPage},
+		{base + "/assets/{name}", "GET, HEAD", s.pages.Assets().ServeHTTP, 0},
 		{base + "/oauth2/logout", "GET, POST", s.logout, aRedirect}, // a HEAD would sign out too
 		{base + "/account", "GET, HEAD", s.accountPage, aPage},
 		{base + "/account/end-session", "POST", s.endSessionForm, aPage},

@@ -45,7 +45,7 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 	var targets []string
 	if a != nil {
 		page.ClientName = clientName(a.client)
-		targets = append(targets, target(a.redirectURI))
+		targets = pages.Targets(a.redirectURI)
 		if page.Email == "" && len(a.loginHint) <= store.MaxEmail {
 			page.Email = a.loginHint
 		}
@@ -69,26 +69,32 @@ func (s *Server) signInByPassword(w http.ResponseWriter, r *http.Request) {
 	if err := s.checkPassword(w, r, form.Get("email"), form.Get("password")); err != nil {
 		f := refusalOf(err)
 		eventOf(r.Context()).refused(f)
-		status := f.status
-		if status == 0 {
-			status = f.CodeField
+		if f.retry > 0 {
+			w.Header().Set("Retry-After", f.retryAfter())
 		}
-		s.showSignIn(w, r, status, t, pages.SignIn{Email: form.Get("email"), Error: f.description(), Wait: f.retry})
+		s.showSignIn(w, r, f.answered(), t, pages.SignIn{Email: form.Get("email"), Error: f.problem(), Errors: f.fields, Wait: f.retry})
 		return
 	}
 	s.wayOn(w, t)
 }
 
 func (s *Server) checkPassword(w http.ResponseWriter, r *http.Request, email, password string) error {
-	if email == "" || password == "" {
-		return invalidRequest("Enter your e-mail address and your password.")
+	missing := map[string]string{}
+	if email == "" {
+		missing["email"] = pages.ProblemEmailMissing
+	}
+	if password == "" {
+		missing["password"] = pages.ProblemPasswordMissing
+	}
+	if len(missing) > 0 {
+		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, fields: missing}
 	}
 	account, err := s.store.Login(r.Context(), s.cfg.Limits, email, password, eventOf(r.Context()).limitAddress())
 	if err == nil {
 		err = s.openSession(w, r, store.NewLoginSession{Account: account, AuthTime: s.store.Now(), AMR: store.Words{"pwd"}})
 	}
 	if errors.Is(err, store.ErrWrongPassword) || errors.Is(err, store.ErrNotFound) {
-		return &refusal{RFC6749Error: fosite.ErrInvalidGrant, status: http.StatusUnauthorized, say: "The e-mail address or the password is not right."}
+		return &refusal{RFC6749Error: fosite.ErrInvalidGrant, status: http.StatusUnauthorized, page: pages.ProblemCredentials}
 	}
 	return err
 }

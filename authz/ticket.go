@@ -56,8 +56,7 @@ func (s *Server) readTicketOf(page, text string) (t ticket, err error) {
 		err = json.Unmarshal(sealed, &t)
 	}
 	if err != nil || t.Page != page || s.store.Now().Sub(t.Asked) > ticketLife {
-		return ticket{}, &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonExpired,
-			say: "This page is too old. Go back to the application and begin again."}
+		return ticket{}, &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonExpired}
 	}
 	return t, nil
 }

@@ -183,6 +183,30 @@ func (w *world) addClient(c store.Client) {
 	}
 }
 
+type clientRow = store.Client
+
+func confidential(id, redirectURI string, grants ...string) store.Client {
+	return store.Client{ID: id, Type: store.Confidential, RedirectURIs: store.Words{redirectURI}, GrantTypes: grants, Scope: store.Words{"read"}, RotateRefresh: true}
+}
+
+// setClient changes a client, and waits for no cache: tests' stores keep none.
+func (w *world) setClient(id string, change func(*clientRow)) {
+	w.t.Helper()
+	if _, err := w.store.UpdateClient(context.Background(), id, func(c *store.Client) error { change(c); return nil }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// addPerson makes one more account, with the password of all.
+func (w *world) addPerson(address string) *store.Account {
+	w.t.Helper()
+	a, err := w.store.CreateUser(context.Background(), store.NewAccount{Email: address, Username: "else", FirstName: "Else", Password: password})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a
+}
+
 // answer is what an endpoint said.
 type answer struct {
 	code   int

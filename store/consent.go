@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 )
 
 // Scopes that OpenID Connect gives a meaning (Core §3.1.2.1, §5.4, §11).
@@ -51,8 +50,10 @@ func (s *Store) Consent(ctx context.Context, accountID, clientID string, scope W
 		if err := tx.Where("account_id = ? AND client_id = ?", accountID, clientID).Limit(1).Find(&before).Error; err != nil {
 			return err
 		}
-		c := Consent{accountID, clientID, ParseWords(before.Scope.String() + " " + scope.String()), s.now()}
-		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&c).Error
+		all := ParseWords(before.Scope.String() + " " + scope.String())
+		return tx.Exec(`INSERT INTO consents (account_id, client_id, scope, granted_at) VALUES (?, ?, ?, ?)
+			ON CONFLICT (account_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at`,
+			accountID, clientID, all, s.now()).Error
 	})
 	if errors.Is(err, gorm.ErrForeignKeyViolated) {
 		return ErrNotFound
