@@ -95,19 +95,19 @@ func (s *Server) readLogout(ctx context.Context, form url.Values) (*logoutReques
 		clientID, l.subject, l.sid = claims.Audience, claims.Subject, claims.SID
 	}
 	if clientID == "" && l.returnURI != "" {
-		return nil, invalidRequest("The application that sent you here wants you to return to it, and does not say which one it is (client_id or id_token_hint).")
+		return nil, unknownAddress("The application that sent you here wants you to return to it, and does not say which one it is (client_id or id_token_hint).")
 	}
 	if clientID != "" {
 		var err error
 		if l.client, err = s.store.Client(ctx, clientID); errors.Is(err, store.ErrNotFound) {
-			return nil, invalidRequest("The application that sent you here is not known to this server (client_id).")
+			return nil, unknownAddress("The application that sent you here is not known to this server (client_id).")
 		} else if err != nil {
 			return nil, err
 		}
 		eventOf(ctx).client = clientID
 	}
 	if l.returnURI != "" && !l.client.PostLogoutRedirectURIs.Has(l.returnURI) { // §3: exactly
-		return nil, invalidRequest("The application that sent you here wants you to return to an address that is not registered for it (post_logout_redirect_uri).")
+		return nil, unknownAddress("The application that sent you here wants you to return to an address that is not registered for it (post_logout_redirect_uri).")
 	}
 	again := url.Values{}
 	for name, value := range map[string]string{"client_id": clientID, "post_logout_redirect_uri": l.returnURI, "state": l.state} {
