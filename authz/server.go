@@ -32,6 +32,7 @@ type Config struct {
 	TrustedProxies   []netip.Prefix
 	Providers        []social.Provider // whose tokens can be exchanged
 	AccountAudiences []string          // besides the issuer: a token for one of these may look after its account at /account
+	Mail             MailConfig        // the server that mail is handed to; without one it waits
 	Log              *slog.Logger      // default slog.Default()
 }
 
@@ -43,6 +44,7 @@ type Server struct {
 	provider fosite.OAuth2Provider
 	grants   *grants
 	cors     *cors.Cors
+	posted   chan struct{} // holds one: there is mail to send
 	log      *slog.Logger
 }
 
@@ -69,6 +71,9 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	if err := checkProviders(cfg.Providers); err != nil {
 		return nil, err
 	}
+	if key, problem := cfg.Mail.Check(); key != "" {
+		return nil, fmt.Errorf("%s: %s", key, problem)
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
@@ -77,7 +82,7 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, store: st, keys: keys, log: cfg.Log}
+	s := &Server{cfg: cfg, store: st, keys: keys, posted: make(chan struct{}, 1), log: cfg.Log}
 	s.cors = s.newCORS()
 	s.newProvider()
 	return s, nil
