@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -28,10 +29,15 @@ type MailConfig struct {
 	Roots    *x509.CertPool // who may vouch for Server; default the machine's
 }
 
-// Check says which setting a server cannot work with, by its key, and why; two
-// empty texts if there is none.
+// Check names the setting that cannot be, by its key, and says why; two empty
+// texts if all can be.
 func (c MailConfig) Check() (key, problem string) {
 	if c.Server == "" {
+		for _, k := range []struct{ name, value string }{{"mail.from", c.From}, {"mail.username", c.Username}, {"mail.password", c.Password}} {
+			if k.value != "" {
+				return "mail.server", "is not set, but " + k.name + " is"
+			}
+		}
 		return "", ""
 	}
 	host, port, err := net.SplitHostPort(c.Server)
@@ -105,6 +111,20 @@ func (s *Server) mail(m Message, life time.Duration) (*store.Mail, error) {
 	return &store.Mail{
 		ID: id.String(), Sealed: s.keys.seal(atRest, mailContext(id.String()), text), ExpiresAt: s.store.Now().Add(life),
 	}, nil
+}
+
+// PostMail puts a message that tells of nothing written with it into the outbox,
+// and has it sent.
+func (s *Server) PostMail(ctx context.Context, m Message, life time.Duration) error {
+	row, err := s.mail(m, life)
+	if err != nil {
+		return err
+	}
+	if err := s.store.Post(ctx, *row); err != nil {
+		return err
+	}
+	s.mailPosted()
+	return nil
 }
 
 func (s *Server) openMail(row store.Mail) (m Message, err error) {

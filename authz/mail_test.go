@@ -261,11 +261,13 @@ func TestRunSendsAtOnceAndStops(t *testing.T) {
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan struct{})
 		go func() { defer close(done); w.Run(ctx) }()
-		w.put(hello)
-		w.mailPosted()
-		w.mailPosted() // never blocks
+		for range 3 { // never blocks
+			if err := w.PostMail(ctx, hello, time.Hour); err != nil {
+				t.Fatal(err)
+			}
+		}
 		deadline := time.After(20 * time.Second)
-		for len(w.office.all()) == 0 {
+		for len(w.office.all()) < 3 {
 			select {
 			case <-deadline:
 				t.Fatal(w.log)
@@ -307,6 +309,7 @@ func TestMailConfigIsChecked(t *testing.T) {
 		{"no TLS on loopback", func(c *MailConfig) { *c = MailConfig{Server: "[::1]:25", From: "a@b.c", TLS: "none"} }, ""},
 		{"no TLS to elsewhere", func(c *MailConfig) { *c = MailConfig{Server: "127.0.0.1.example.com:25", From: "a@b.c", TLS: "none"} }, "mail.tls"},
 		{"password without TLS", func(c *MailConfig) { c.Server, c.TLS = "localhost:25", "none" }, "mail.password"},
+		{"password without a server", func(c *MailConfig) { *c = MailConfig{Password: "hunter2"} }, "mail.server"},
 		{"no port", func(c *MailConfig) { c.Server = "smtp.example.com" }, "mail.server"},
 		{"port 0", func(c *MailConfig) { c.Server = "smtp.example.com:0" }, "mail.server"},
 		{"no host", func(c *MailConfig) { c.Server = ":25" }, "mail.server"},
