@@ -145,7 +145,7 @@ nav span, nav time { display: block; font-size: .875rem }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem }
 dd { margin: 0; overflow-wrap: anywhere }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit }
-iframe { width: 100%; height: 32rem; border: 1px solid; background: #fff; color-scheme: light }
+iframe { box-sizing: border-box; width: 100%; height: 32rem; border: 1px solid; background: #fff; color-scheme: light }
 @media (max-width: 44rem) { body { grid-template-columns: minmax(0, 1fr) } }
 `))
 }
