@@ -63,9 +63,12 @@ func (c *Config) fixedKeys() []key {
 		{"cors.origins", "", false, "web origins allowed beside those of the clients", webOrigins(&c.CORSOrigins)},
 		{"trusted_proxies", "", false, "networks whose X-Forwarded-For is believed", prefixes(&c.TrustedProxies)},
 		{"refresh.grace", "30s", false, "how long a spent refresh token answers a retry", duration(&c.RefreshGrace)},
+		{"sessions.idle", "168h", false, "how long a browser stays signed in that is not used", lifetime(&c.Sessions.Idle)},
+		{"sessions.absolute", "720h", false, "how long a browser stays signed in at most", lifetime(&c.Sessions.Absolute)},
 		{"limits.password_account", "10", false, "failed sign-ins at one account per " + passwordWindow.String(), count(&c.Limits.PasswordAccount)},
 		{"limits.password_address", "100", false, "failed sign-ins from one address per " + passwordWindow.String(), count(&c.Limits.PasswordAddress)},
 		{"limits.sign_up", "100", false, "new accounts from one address per " + signUpWindow.String(), count(&c.Limits.SignUp)},
+		{"limits.forms", "300", false, "forms of the public pages from one address per " + formWindow.String(), count(&c.Limits.Forms)},
 		{"log.format", "text", false, "text or json", oneOf(&c.LogFormat, "text", "json")},
 		{"log.level", "info", false, "debug, info, warn or error", level(&c.LogLevel)},
 	}

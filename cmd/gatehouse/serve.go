@@ -208,6 +208,7 @@ func (p *process) limits() store.Limits {
 	return store.Limits{
 		PasswordAccount: store.Limit{Max: p.cfg.Limits.PasswordAccount, Window: passwordWindow},
 		PasswordAddress: store.Limit{Max: p.cfg.Limits.PasswordAddress, Window: passwordWindow},
+		Forms:           store.Limit{Max: p.cfg.Limits.Forms, Window: formWindow},
 		SignUp:          store.Limit{Max: p.cfg.Limits.SignUp, Window: signUpWindow},
 	}
 }
@@ -222,7 +223,7 @@ func (p *process) publicHandler() (http.Handler, error) {
 		audiences = []string{p.cfg.API.Audience}
 	}
 	p.authz, err = authz.New(authz.Config{
-		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
+		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, SessionLife: p.cfg.Sessions, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
 		TrustedProxies: p.cfg.TrustedProxies, Providers: p.providers, AccountAudiences: audiences, Mail: p.cfg.Mail, Log: p.log,
 	}, p.store)
 	if err != nil {
