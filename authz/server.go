@@ -27,6 +27,7 @@ type Config struct {
 	AccessTokenLife  time.Duration // default 15m; a client may have its own
 	RefreshTokenLife time.Duration // default 30 days, sliding; likewise
 	GrantLife        time.Duration // default 90 days, absolute; likewise
+	RotateKeysEvery  time.Duration // when Run makes the next signing key, at least MinKeyRotation; 0 is never
 	Limits           store.Limits  // of failed sign-ins
 	Origins          []string      // web origins allowed besides those of clients
 	TrustedProxies   []netip.Prefix
@@ -39,7 +40,8 @@ type Config struct {
 type Server struct {
 	cfg      Config
 	store    *store.Store
-	keys     keyring
+	keys     heldKeys
+	signing  signing
 	provider fosite.OAuth2Provider
 	grants   *grants
 	cors     *cors.Cors
@@ -73,11 +75,14 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 		cfg.Log = slog.Default()
 	}
 	cfg.AccountAudiences = append(slices.Clone(cfg.AccountAudiences), cfg.Issuer)
-	keys, err := newKeyring(cfg.Secrets)
-	if err != nil {
+	if cfg.RotateKeysEvery != 0 && cfg.RotateKeysEvery < MinKeyRotation {
+		return nil, fmt.Errorf("keys: rotate them every %v at the most often", MinKeyRotation)
+	}
+	s := &Server{cfg: cfg, store: st, log: cfg.Log}
+	if err := s.SetSecrets(cfg.Secrets); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, store: st, keys: keys, log: cfg.Log}
+	s.signing.store, s.signing.keys, s.signing.log = st, &s.keys, s.log
 	s.cors = s.newCORS()
 	s.newProvider()
 	return s, nil
@@ -119,7 +124,7 @@ func (s *Server) newProvider() {
 		store.GrantPassword:     {TokenEndpointHandler: passwordGrant{s.grants}},
 		store.GrantRefreshToken: {TokenEndpointHandler: refreshGrant{s.grants}, continues: true},
 		store.GrantClientCredentials: {TokenEndpointHandler: clientCredentials{&oauth2.ClientCredentialsGrantHandler{
-			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: accessStrategy{s.keys}, AccessTokenStorage: s.store, Config: cfg},
+			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: accessStrategy{&s.keys}, AccessTokenStorage: s.store, Config: cfg},
 			Config:       cfg,
 		}}},
 		store.GrantTokenExchange: {TokenEndpointHandler: exchangeGrant{s.grants}, continues: true},
@@ -148,6 +153,7 @@ func (s *Server) Handler() http.Handler {
 		{base + "/account/identities/{id}", "DELETE", s.unlinkIdentity, true},
 		{base + "/providers/{provider}/deauthorize", "POST", s.deauthorize, false},
 		{"/.well-known/oauth-authorization-server" + base, "GET, HEAD", s.serverMetadata, false},
+		{base + "/.well-known/jwks.json", "GET, HEAD", s.jwks, false},
 		{"/livez", "GET, HEAD", s.livez, false},
 		{"/readyz", "GET, HEAD", s.readyz, false},
 	}
