@@ -117,12 +117,8 @@ type openedKey struct {
 // keyContext binds what is sealed to the key's name and algorithm.
 func keyContext(kid, algorithm string) string { return "signing_key " + kid + " " + algorithm }
 
-// newKey makes a key and seals it. The kid is its thumbprint (RFC 7638).
-func newKey(ring keyring, algorithm string) (*store.SigningKey, error) {
-	private, err := generateKey(algorithm)
-	if err != nil {
-		return nil, err
-	}
+// sealKey makes a row of a key. The kid is its thumbprint (RFC 7638).
+func sealKey(ring keyring, algorithm string, private crypto.Signer) (*store.SigningKey, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return nil, fmt.Errorf("encode a signing key: %w", err)

@@ -20,15 +20,23 @@ const (
 // ErrKeyPublished refuses to make a key while one waits to sign.
 var ErrKeyPublished = errors.New("the next key is published already and will sign by itself")
 
-// add makes a key that follows rows, signs from activeAt and, if alone is set,
-// takes all others of its algorithm out of use. store.ErrExists: another was
-// made meanwhile.
+// add makes a key that follows rows, signs from activeAt, at once if that is
+// over, and takes all others of its algorithm out of use if alone is set.
+// store.ErrExists: another was made meanwhile.
 func (g *signing) add(ctx context.Context, rows keyRows, algorithm string, activeAt time.Time, alone bool, actor string) (*store.SigningKey, error) {
-	row, err := newKey(g.keys.load(), algorithm)
+	now := g.store.Now()
+	if activeAt.Before(now) {
+		activeAt = now
+	}
+	private, err := generateKey(algorithm)
 	if err != nil {
 		return nil, err
 	}
-	row.Generation, row.CreatedAt, row.ActiveAt = rows.nextGeneration(algorithm), g.store.Now(), activeAt
+	row, err := sealKey(g.keys.load(), algorithm, private)
+	if err != nil {
+		return nil, err
+	}
+	row.Generation, row.CreatedAt, row.ActiveAt = rows.nextGeneration(algorithm), now, activeAt
 	return row, g.store.AddSigningKey(ctx, row, alone, actor)
 }
 
