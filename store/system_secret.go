@@ -11,7 +11,8 @@ import (
 // Steps of a system secret, each noted once it is taken.
 const (
 	SecretAdded    = "added"
-	SecretPromoted = "promoted"
+	SecretPromoted = "promoted" // it makes new tokens
+	SecretReplaced = "replaced" // another does
 	SecretRetired  = "retired"
 )
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -163,19 +164,22 @@ func closeAll(sites []site) {
 	}
 }
 
-// serve answers until ctx ends, with the store's upkeep beside, which is the
-// authorization server's alone: it knows the grace of refresh tokens.
+// serve answers until ctx ends. Beside it goes on what is the authorization
+// server's alone: its jobs, the store's upkeep, as it knows the grace of refresh
+// tokens, and a look at the file of the system secrets.
 func (p *process) serve(ctx context.Context, s servers, sites []site) error {
 	if p.authz == nil {
 		return s.serve(ctx, sites...)
 	}
 	upkeep, stop := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.store.RunUpkeep(upkeep)
-	}()
-	defer func() { stop(); <-done }()
+	var beside sync.WaitGroup
+	beside.Go(func() { p.store.RunUpkeep(upkeep) })
+	beside.Go(func() { p.authz.Run(upkeep) })
+	if p.cfg.SecretsFile != "" {
+		f := &secretsFollower{path: p.cfg.SecretsFile, set: p.authz.SetSecrets, log: p.log, inForce: p.cfg.Secrets}
+		beside.Go(func() { f.run(upkeep) })
+	}
+	defer func() { stop(); beside.Wait() }()
 	return s.serve(ctx, sites...)
 }
 
@@ -222,7 +226,7 @@ func (p *process) publicHandler() (http.Handler, error) {
 		audiences = []string{p.cfg.API.Audience}
 	}
 	p.authz, err = authz.New(authz.Config{
-		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
+		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, RotateKeysEvery: p.cfg.RotateKeysEvery, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
 		TrustedProxies: p.cfg.TrustedProxies, Providers: p.providers, AccountAudiences: audiences, Log: p.log,
 	}, p.store)
 	if err != nil {
