@@ -61,15 +61,15 @@ func (s *Server) keepKeys(ctx context.Context) error {
 
 // reseal seals a key under the current system secret if it is not.
 func (g *signing) reseal(ctx context.Context, row store.SigningKey) error {
-	ring, context := g.keys.load(), keyContext(row.KID, row.Algorithm)
-	if bytes.HasPrefix(row.PrivateKey, ring[0].id) {
+	if bytes.HasPrefix(row.PrivateKey, g.keys.current().id) {
 		return nil
 	}
-	der, err := ring.open(atRest, context, row.PrivateKey)
+	bound := keyContext(row.KID, row.Algorithm)
+	der, err := g.keys.open(atRest, bound, row.PrivateKey)
 	if err != nil {
 		return fmt.Errorf("seal a signing key again: %w", err)
 	}
-	return g.store.ResealSigningKey(ctx, row.KID, row.PrivateKey, ring.seal(atRest, context, der))
+	return g.store.ResealSigningKey(ctx, row.KID, row.PrivateKey, g.keys.seal(atRest, bound, der))
 }
 
 // follow makes the next key of an algorithm when it is time to publish it. An
