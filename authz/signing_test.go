@@ -300,6 +300,26 @@ func TestChangedKeysNeitherSignNorArePublished(t *testing.T) {
 	}
 }
 
+func TestKeyIsSealedForItsNameAndAlgorithm(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	rows, err := w.store.SigningKeys(t.Context())
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%v, %v", rows, err)
+	}
+	for name, tt := range map[string]struct {
+		kid, algorithm string
+		opens          bool
+	}{
+		"its own":           {rows[0].KID, RS256, true},
+		"another name":      {"x", RS256, false},
+		"another algorithm": {rows[0].KID, ES256, false},
+	} {
+		if _, err := w.server.keys.open(atRest, keyContext(tt.kid, tt.algorithm), rows[0].PrivateKey); (err == nil) != tt.opens {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // The column for operators is only that.
 func TestJWKSIsMadeOfThePrivateKey(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
