@@ -1,8 +1,8 @@
 // Package authz is the authorization server: it gives tokens, tells other
 // backends what a token is worth, and ends them.
 //
-// It keeps no state of its own but keys derived from the system secret; every
-// row is package store's. Operators' endpoints are in authz/admin, on another
+// It keeps no state of its own but keys derived from the system secret, and the
+// signing keys as it last read them; every row is package store's. Operators' endpoints are in authz/admin, on another
 // listener.
 //
 //	server.go         Config, New, the route table

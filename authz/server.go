@@ -40,7 +40,7 @@ type Config struct {
 type Server struct {
 	cfg      Config
 	store    *store.Store
-	keys     heldKeys
+	keys     heldKeys // changed only by SetSecrets
 	signing  signing
 	provider fosite.OAuth2Provider
 	grants   *grants

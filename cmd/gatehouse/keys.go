@@ -53,6 +53,14 @@ func (o *options) printKeys(cmd *cobra.Command, keys []authz.KeyStatus) error {
 	})
 }
 
+// moment is a time on the screen.
+func moment(at *time.Time) string {
+	if at == nil {
+		return "-"
+	}
+	return at.UTC().Format(time.RFC3339)
+}
+
 func newListKeys(o *options) *cobra.Command {
 	return &cobra.Command{Use: "list", Short: "List the signing keys; the first ones are made at first use", Args: cobra.NoArgs,
 		RunE: o.withStore(func(ctx context.Context, cmd *cobra.Command, st *store.Store, _ []string) error {

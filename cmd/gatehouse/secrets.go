@@ -113,14 +113,6 @@ func newListSecrets(o *options) *cobra.Command {
 		})}
 }
 
-// moment is a time on the screen.
-func moment(at *time.Time) string {
-	if at == nil {
-		return "-"
-	}
-	return at.UTC().Format(time.RFC3339)
-}
-
 func newRotateSecret(o *options) *cobra.Command {
 	var step string
 	var force bool
