@@ -2,13 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"io"
-	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -185,65 +180,17 @@ func codeAsNow(t *testing.T, w *importWorld, r importReport) {
 	if err != nil || c.GrantTypes.String() != "authorization_code refresh_token" || c.RedirectURIs.String() != "https://web.example.com/cb" || c.FirstParty || c.ExposedSecret {
 		t.Fatalf("%+v, %v", c, err)
 	}
-	verifier := strings.Repeat("v", 43)
-	digest := sha256.Sum256([]byte(verifier))
-	request := url.Values{"response_type": {"code"}, "client_id": {"web-code"}, "redirect_uri": {"https://web.example.com/cb"}, "state": {"s"}}
-	if to := w.visit("GET", "/oauth2/authorize?"+request.Encode(), nil); !strings.HasPrefix(to, "https://web.example.com/cb?error=invalid_request&") {
-		t.Errorf("without PKCE: %q", to)
+	const back = "https://web.example.com/cb"
+	bo := &person{t: t, issuer: w.http.URL}
+	if got := bo.authorize("", "", "web-code", back, "code_challenge", ""); got.Get("error") != "invalid_request" {
+		t.Errorf("without PKCE: %v", got)
 	}
-	request.Set("code_challenge", base64.RawURLEncoding.EncodeToString(digest[:]))
-	request.Set("code_challenge_method", "S256")
-	at := w.visit("GET", "/oauth2/authorize?"+request.Encode(), nil)
-	at = w.visit("POST", "/signin", url.Values{"ticket": {query(t, at).Get("ticket")}, "email": {"bo@example.com"}, "password": {"correct horse battery"}})
-	w.visit("GET", at, nil)
-	ticket := regexp.MustCompile(`name="ticket" value="([^"]+)"`).FindStringSubmatch(w.page)
-	if len(ticket) != 2 {
-		t.Fatalf("no question for consent: %s", w.page)
-	}
-	at = w.visit("POST", "/consent", url.Values{"ticket": {ticket[1]}, "decision": {"allow"}})
-	code, body := w.token("web-code", "another-secret-another-secret", "authorization_code", url.Values{"code": {query(t, at).Get("code")}, "redirect_uri": {"https://web.example.com/cb"}, "code_verifier": {verifier}})
+	got := bo.authorize("bo@example.com", "correct horse battery", "web-code", back)
+	code, body := w.token("web-code", "another-secret-another-secret", "authorization_code",
+		url.Values{"code": {got.Get("code")}, "redirect_uri": {back}, "code_verifier": {codeVerifier}})
 	if code != 200 || body["scope"] != "read write" || body["refresh_token"] == nil {
-		t.Errorf("from %q: %d %v", at, code, body)
+		t.Errorf("from %v: %d %v", got, code, body)
 	}
-}
-
-func query(t *testing.T, to string) url.Values {
-	t.Helper()
-	u, err := url.Parse(to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Query()
-}
-
-// visit is a person's browser: it returns where it is sent, and keeps the page
-// and the cookie.
-func (w *importWorld) visit(method, path string, form url.Values) string {
-	w.t.Helper()
-	req, err := http.NewRequest(method, w.http.URL+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if form != nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	if w.cookie != nil {
-		req.AddCookie(w.cookie)
-	}
-	resp, err := http.DefaultTransport.RoundTrip(req) // follows no redirect
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	page, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, c := range resp.Cookies() {
-		w.cookie = c
-	}
-	w.page = string(page)
-	return resp.Header.Get("Location")
 }
 
 // What has ended or changed here stays so, however often the import is run.
