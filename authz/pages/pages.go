@@ -16,7 +16,7 @@ type Config struct {
 	Logo       []byte // SVG or PNG, at most 64 KiB; default a gate of ours
 	LogoType   string // image/svg+xml or image/png; default what Logo begins with
 	Accent     string // #rrggbb of buttons and links on light ground, contrast ≥ 4.5:1 (WCAG 1.4.3); default #1f5a4c
-	AccentDark string // the same on dark ground; default Accent, lightened as far as needed
+	AccentDark string // the same on dark ground; default #86cbb5, or Accent lightened as far as needed
 	Base       string // path of the issuer, before every path here; usually empty
 }
 

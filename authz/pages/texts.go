@@ -86,7 +86,7 @@ var english = catalogue{
 	"consent.title":    "Allow access?",
 	"consent.asks":     "{1} asks for access to your account {2}.",
 	"consent.will":     "It will be able to",
-	"consent.other":    "and, in the words of the application,",
+	"consent.other":    "in the application's own words:",
 	"consent.audience": "It will use this at",
 	"consent.host":     "Afterwards you go on to {1}. Allow this only if you know that address. You can withdraw it at any time.",
 	"consent.allow":    "Allow",
@@ -146,7 +146,7 @@ var english = catalogue{
 	"account.applications.none": "You have given no application access.",
 	"account.application.since": "Since",
 	"account.application.end":   "Withdraw",
-	"account.application.may":   "May",
+	"account.application.may":   "It may",
 
 	"notice.session_ended":       "That session is signed out.",
 	"notice.unlinked":            "It is unlinked.",
