@@ -16,6 +16,7 @@ import (
 	"github.com/ory/fosite/handler/oauth2"
 	"github.com/rs/cors"
 
+	"gatehouse/authz/pages"
 	"gatehouse/social"
 	"gatehouse/store"
 )
@@ -32,6 +33,7 @@ type Config struct {
 	TrustedProxies   []netip.Prefix
 	Providers        []social.Provider // whose tokens can be exchanged
 	AccountAudiences []string          // besides the issuer: a token for one of these may look after its account at /account
+	Pages            pages.Config      // how the pages look; Base is the issuer's path
 	Log              *slog.Logger      // default slog.Default()
 }
 
@@ -42,6 +44,7 @@ type Server struct {
 	keys     keyring
 	provider fosite.OAuth2Provider
 	grants   *grants
+	pages    *pages.Pages
 	cors     *cors.Cors
 	log      *slog.Logger
 }
@@ -53,18 +56,8 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 		u.User != nil || strings.HasSuffix(cfg.Issuer, "/") || strings.ContainsAny(cfg.Issuer, "?#") {
 		return nil, errors.New("issuer: want https://host[:port][/path] without a slash at the end (RFC 8414 §2)")
 	}
-	for _, d := range []struct {
-		value     *time.Duration
-		otherwise time.Duration
-	}{
-		{&cfg.AccessTokenLife, 15 * time.Minute}, {&cfg.RefreshTokenLife, 30 * 24 * time.Hour}, {&cfg.GrantLife, 90 * 24 * time.Hour},
-	} {
-		if *d.value == 0 {
-			*d.value = d.otherwise
-		}
-		if *d.value < 0 {
-			return nil, errors.New("a token's lifetime is above zero")
-		}
+	if err := cfg.fillLives(); err != nil {
+		return nil, err
 	}
 	if err := checkProviders(cfg.Providers); err != nil {
 		return nil, err
@@ -77,10 +70,33 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, store: st, keys: keys, log: cfg.Log}
+	cfg.Pages.Base = u.Path
+	look, err := pages.New(cfg.Pages)
+	if err != nil {
+		return nil, fmt.Errorf("pages.%w", err)
+	}
+	s := &Server{cfg: cfg, store: st, keys: keys, pages: look, log: cfg.Log}
 	s.cors = s.newCORS()
 	s.newProvider()
 	return s, nil
+}
+
+// fillLives puts the defaults in the place of lifetimes that are not given.
+func (c *Config) fillLives() error {
+	for _, d := range []struct {
+		value     *time.Duration
+		otherwise time.Duration
+	}{
+		{&c.AccessTokenLife, 15 * time.Minute}, {&c.RefreshTokenLife, 30 * 24 * time.Hour}, {&c.GrantLife, 90 * 24 * time.Hour},
+	} {
+		if *d.value == 0 {
+			*d.value = d.otherwise
+		}
+		if *d.value < 0 {
+			return errors.New("a token's lifetime is above zero")
+		}
+	}
+	return nil
 }
 
 // checkProviders refuses two of one name or issuer: a person's key would be
@@ -148,6 +164,7 @@ func (s *Server) Handler() http.Handler {
 		{base + "/account/identities/{id}", "DELETE", s.unlinkIdentity, true},
 		{base + "/providers/{provider}/deauthorize", "POST", s.deauthorize, false},
 		{"/.well-known/oauth-authorization-server" + base, "GET, HEAD", s.serverMetadata, false},
+		{base + "/assets/{name}", "GET, HEAD", s.pages.Assets().ServeHTTP, false},
 		{"/livez", "GET, HEAD", s.livez, false},
 		{"/readyz", "GET, HEAD", s.readyz, false},
 	}
