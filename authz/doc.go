@@ -3,7 +3,7 @@
 //
 // It keeps no state of its own but keys derived from the system secret; every
 // row is package store's. Operators' endpoints are in authz/admin, on another
-// listener.
+// listener; what people see is rendered by authz/pages.
 //
 //	server.go         Config, New, the route table
 //	edge.go           what every request passes: id, log event, panics, CORS, methods

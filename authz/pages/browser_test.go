@@ -308,6 +308,21 @@ func TestKeyboard(t *testing.T) {
 	}
 }
 
+// TestProblemsTakeTheFocus holds that what was wrong is read first, and leads to
+// the field.
+func TestProblemsTakeTheFocus(t *testing.T) {
+	s, b := newSite(t, Config{}), newTab(t)
+	b.do(chromedp.Navigate(s.URL + "/show/signup-wrong"))
+	b.until(`document.activeElement.role === "alert"`)
+	b.do(chromedp.KeyEvent("\t"))
+	b.do(chromedp.KeyEvent("\r"))
+	b.until(`location.hash === "#email"`)
+	b.do(chromedp.KeyEvent("x"))
+	if value := read[string](b, `document.querySelector("#email").value`); value != "bo@x" && value != "xbo@" {
+		t.Errorf("the field has %q", value)
+	}
+}
+
 // TestForcedColours holds that nothing rests on colours of ours.
 func TestForcedColours(t *testing.T) {
 	s, b := newSite(t, Config{}), newTab(t)
