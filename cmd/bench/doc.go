@@ -18,10 +18,13 @@
 //	load.go        closed-loop HTTP/1.1 load
 //	server.go      build, start and stop the server and the floors
 //	floors.go      the floors as programs
+//	floors_code.go those of the code flow and of signing
 //	floors_sql.go  the SQL that they run
 //	database.go    a database with clients, accounts and tokens in it
+//	fill.go        how its tables are filled
 //	issuer.go      an OpenID provider whose ID tokens are exchanged
 //	tokens.go      tokens as authz makes them, by number
+//	codes.go       likewise people who are signed in, and authorization codes
 //	measure.go     CPU time and memory from /proc, statements from PostgreSQL
 //	report.go      what is printed
 //
