@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -198,6 +200,17 @@ func (d *database) checkTokens(ctx context.Context) error {
 		if err != nil || got.failed > 0 {
 			return fmt.Errorf("a token of ours at %s: %s: %w", r.path, got.sample, err)
 		}
+		alg := algorithm(member(l.workers[0].last.Bytes(), "id_token"))
+		if c := d.codesOf(r.client); c != nil && alg != c.algorithm {
+			return fmt.Errorf("%s: the ID token's algorithm is %q", name, alg)
+		}
 	}
 	return nil
+}
+
+// algorithm is what an ID token is signed with; empty if there is none.
+func algorithm(idToken []byte) string {
+	head, _, _ := bytes.Cut(idToken, []byte{'.'})
+	text, _ := base64.RawURLEncoding.DecodeString(string(head)) // what is none has no alg
+	return string(member(text, "alg"))
 }

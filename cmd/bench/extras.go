@@ -68,7 +68,9 @@ func idleMemory(ctx context.Context, d *database) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"introspection", "client_credentials", "refresh", "password"} {
+	for _, name := range []string{
+		"introspection", "userinfo", "client_credentials", "refresh", "password", "authorize", "code exchange with an ID token, RS256",
+	} {
 		r := rowNamed(name)
 		l, err := dial(ctx, r.target(d, p.addr), 1, r.forms(d, 1))
 		if err != nil {
