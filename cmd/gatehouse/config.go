@@ -62,6 +62,7 @@ type Config struct {
 	RefreshGrace     time.Duration     // how long a spent refresh token still answers a retry; 0 is strict
 	Sessions         store.SessionLife // of people's browsers
 	Limits           LimitsConfig
+	Pages            PagesConfig
 	LogFormat        string // text or json
 	LogLevel         slog.Level
 
@@ -89,6 +90,14 @@ type LimitsConfig struct {
 	PasswordAddress int // failed sign-ins from one address, per passwordWindow
 	Forms           int // forms of the public pages from one address, per formWindow
 	SignUp          int // new accounts from one address, per signUpWindow
+}
+
+// PagesConfig is how the public pages look.
+type PagesConfig struct {
+	Name       string // what people know the service by
+	Logo       string // path of an SVG or PNG file, read at the start; empty: ours
+	Accent     string // #rrggbb on light ground; empty: ours
+	AccentDark string // #rrggbb on dark ground; empty: Accent, lightened
 }
 
 // sources are the places that configuration comes from, the weakest first.
