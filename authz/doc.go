@@ -23,6 +23,8 @@
 //	metadata.go       /.well-known/oauth-authorization-server (RFC 8414)
 //	health.go         /livez, /readyz
 //	operator.go       the check of operators' tokens, for authz/admin
+//	mail.go           the rows of the outbox; mail_send.go the job that sends them; mail_smtp.go a message as SMTP takes it
+//	run.go            what the server does beside answering requests
 //	errors.go         from whatever went wrong to what the client is told
 //
 // The invariant to keep: no endpoint answers from a token before its HMAC has

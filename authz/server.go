@@ -35,6 +35,7 @@ type Config struct {
 	Providers        []social.Provider // whose tokens can be exchanged
 	AccountAudiences []string          // besides the issuer: a token for one of these may look after its account at /account
 	Pages            pages.Config      // how the pages look; Base is filled in
+	Mail             MailConfig        // the server that mail is handed to; without one it waits
 	Log              *slog.Logger      // default slog.Default()
 }
 
@@ -49,6 +50,7 @@ type Server struct {
 	base     string // the issuer's path
 	cors     *cors.Cors
 	crossing *http.CrossOriginProtection
+	posted   chan struct{} // holds one: there is mail to send
 	log      *slog.Logger
 }
 
@@ -76,6 +78,9 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	if err := checkProviders(cfg.Providers); err != nil {
 		return nil, err
 	}
+	if key, problem := cfg.Mail.Check(); key != "" {
+		return nil, fmt.Errorf("%s: %s", key, problem)
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
@@ -89,7 +94,7 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, store: st, keys: keys, pages: rendered, base: u.Path, crossing: http.NewCrossOriginProtection(), log: cfg.Log}
+	s := &Server{cfg: cfg, store: st, keys: keys, pages: rendered, base: u.Path, crossing: http.NewCrossOriginProtection(), posted: make(chan struct{}, 1), log: cfg.Log}
 	if err := s.crossing.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@
 //	imported_token.go refresh tokens of another system, good once
 //	replay.go         others' tokens that may be used once
 //	limit.go          sliding windows that all replicas share
+//	outbox.go         mail that waits to be sent
 //	audit.go          what was changed, by whom
 //	purge.go          removal of what has expired
 //	words.go          lists of scopes and URIs in one column

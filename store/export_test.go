@@ -1,6 +1,18 @@
 package store
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"gorm.io/gorm"
+)
+
+// PostAndFail posts within a transaction that is rolled back.
+func (s *Store) PostAndFail(ctx context.Context, m *Mail) error {
+	return s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return errors.Join(s.post(tx, m), errors.New("rolled back"))
+	})
+}
 
 // PurgeAsLeader is one round of RunUpkeep's purge.
 func (s *Store) PurgeAsLeader(ctx context.Context) error { return s.purgeAsLeader(ctx) }

@@ -26,6 +26,7 @@ var purges = []struct{ name, table, set, where string }{
 	{"limits", "limits", "", "expires_at < $1"},
 	{"replays", "replays", "", "expires_at < $1"},
 	{"imported_tokens", "imported_tokens", "", "expires_at < $1"},
+	{"outbox", "outbox", "", "expires_at < $1"},
 	{"salts", "refresh_tokens", "salt = NULL", "spent_at < $2 AND spent_at IS NOT NULL AND salt IS NOT NULL"},
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 
+	"gatehouse/authz"
 	"gatehouse/social"
 )
 
@@ -51,6 +52,7 @@ type Config struct {
 	TLSKey           string          // PEM file of its key
 	Providers        []social.Config // by name
 	API              APIConfig
+	Mail             authz.MailConfig
 	CORSOrigins      []string       // web origins allowed beside those of the clients
 	TrustedProxies   []netip.Prefix // peers whose X-Forwarded-For is believed
 	RefreshGrace     time.Duration  // how long a spent refresh token still answers a retry; 0 is strict

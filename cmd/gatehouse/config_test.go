@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gatehouse/authz"
 	"gatehouse/social"
 )
 
@@ -55,6 +56,7 @@ func TestLoadConfigTypes(t *testing.T) {
 	fromYAML := `
 issuer: https://auth.example.com
 secrets: ["` + one + `", "` + two + `"]
+mail: {server: "smtp.example.com:465", from: A <a@example.com>, username: u, password: p, tls: implicit}
 cors: {origins: ["https://a.example", "http://localhost:3000"]}
 trusted_proxies: [10.0.0.1/8, "::1"]
 refresh: {grace: 0}
@@ -70,6 +72,8 @@ providers:
 		"GATEHOUSE_ISSUER=https://auth.example.com", "GATEHOUSE_SECRETS=" + one + "\n" + two + "\n",
 		"GATEHOUSE_CORS__ORIGINS=https://a.example, http://localhost:3000", "GATEHOUSE_TRUSTED_PROXIES=10.0.0.1/8 ::1",
 		"GATEHOUSE_REFRESH__GRACE=0s", "GATEHOUSE_LIMITS__PASSWORD_ACCOUNT=3", "GATEHOUSE_LIMITS__SIGN_UP=0",
+		"GATEHOUSE_MAIL__SERVER=smtp.example.com:465", "GATEHOUSE_MAIL__FROM=A <a@example.com>", "GATEHOUSE_MAIL__USERNAME=u",
+		"GATEHOUSE_MAIL__PASSWORD=p", "GATEHOUSE_MAIL__TLS=implicit",
 		"GATEHOUSE_API__DRF=true", "GATEHOUSE_API__CLIENT_SECRET=s", "GATEHOUSE_LOG__FORMAT=json", "GATEHOUSE_LOG__LEVEL=debug",
 		"GATEHOUSE_PROVIDERS__GOOGLE__AUDIENCES=web android", "GATEHOUSE_PROVIDERS__GOOGLE__PRESENTERS=android",
 		"GATEHOUSE_PROVIDERS__GOOGLE__DOMAINS=corp.example", "GATEHOUSE_PROVIDERS__GOOGLE__REQUIRE_NONCE=true",
@@ -105,6 +109,7 @@ providers:
 						RequireNonce: true, MaxAge: time.Hour, AccessTokens: true, JWKSURI: "https://k.example"},
 				},
 				API:            APIConfig{DRF: true, ClientSecret: "s"},
+				Mail:           authz.MailConfig{Server: "smtp.example.com:465", From: "A <a@example.com>", Username: "u", Password: "p", TLS: "implicit"},
 				CORSOrigins:    []string{"https://a.example", "http://localhost:3000"},
 				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 				Limits:         LimitsConfig{PasswordAccount: 3, PasswordAddress: 100},

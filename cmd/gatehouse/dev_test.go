@@ -57,7 +57,7 @@ func startDev(t *testing.T, dir string, args ...string) *devRun {
 	root := newRoot()
 	root.SetArgs(append([]string{"dev", "--data", filepath.Join(dir, "data"), "--ready-file", d.file, "--log-level", "error",
 		"--public-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0",
-		"--demo-addr", "127.0.0.1:0", "--stub-google-addr", "127.0.0.1:0", "--stub-facebook-addr", "127.0.0.1:0"}, args...))
+		"--demo-addr", "127.0.0.1:0", "--mail-addr", "127.0.0.1:0", "--stub-google-addr", "127.0.0.1:0", "--stub-facebook-addr", "127.0.0.1:0"}, args...))
 	root.SetOut(d.screen)
 	var result error
 	done := make(chan struct{})
@@ -298,7 +298,7 @@ func (d *devRun) tutorialToken() map[string]any {
 
 func TestDevAnswersLoopbackNamesAlone(t *testing.T) {
 	d := startDev(t, t.TempDir())
-	for _, address := range []string{d.ready.Issuer, d.ready.Admin, d.ready.API, d.ready.Providers["google"].URL, d.ready.Providers["facebook"].URL} {
+	for _, address := range []string{d.ready.Issuer, d.ready.Admin, d.ready.API, d.ready.Mail, d.ready.Providers["google"].URL, d.ready.Providers["facebook"].URL} {
 		req, _ := http.NewRequest("GET", address+"/livez", nil)
 		req.Host = "evil.example.com"
 		if code, _ := d.send(req); code != http.StatusMisdirectedRequest {

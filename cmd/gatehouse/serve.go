@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -163,19 +164,18 @@ func closeAll(sites []site) {
 	}
 }
 
-// serve answers until ctx ends, with the store's upkeep beside, which is the
-// authorization server's alone: it knows the grace of refresh tokens.
+// serve answers until ctx ends, with the authorization server's jobs beside and
+// the store's upkeep, which is the former's alone: it knows the grace of refresh
+// tokens.
 func (p *process) serve(ctx context.Context, s servers, sites []site) error {
 	if p.authz == nil {
 		return s.serve(ctx, sites...)
 	}
 	upkeep, stop := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.store.RunUpkeep(upkeep)
-	}()
-	defer func() { stop(); <-done }()
+	var jobs sync.WaitGroup
+	jobs.Go(func() { p.store.RunUpkeep(upkeep) })
+	jobs.Go(func() { p.authz.Run(upkeep) })
+	defer func() { stop(); jobs.Wait() }()
 	return s.serve(ctx, sites...)
 }
 
@@ -223,7 +223,7 @@ func (p *process) publicHandler() (http.Handler, error) {
 	}
 	p.authz, err = authz.New(authz.Config{
 		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
-		TrustedProxies: p.cfg.TrustedProxies, Providers: p.providers, AccountAudiences: audiences, Log: p.log,
+		TrustedProxies: p.cfg.TrustedProxies, Providers: p.providers, AccountAudiences: audiences, Mail: p.cfg.Mail, Log: p.log,
 	}, p.store)
 	if err != nil {
 		return nil, err
