@@ -40,12 +40,11 @@ type OpenedLink struct {
 // mailsPerHour is how many links of one purpose an address is sent.
 const mailsPerHour = 5
 
-// AllowLink counts one link of a purpose to an address, and tells whether it may
-// be sent. The answer to whoever asked is the same, or they could tell how often
-// others ask.
-func (s *Store) AllowLink(ctx context.Context, purpose, email string) (bool, error) {
-	wait, err := s.Allow(ctx, Limit{mailsPerHour, time.Hour}, limitLink, purpose+" "+EmailKey(email))
-	return wait == 0, err
+// AllowLink counts one link of a purpose to an address, and returns how long to
+// wait if there were too many. Whoever is not signed in is told nothing of that,
+// or they could tell how often others ask.
+func (s *Store) AllowLink(ctx context.Context, purpose, email string) (wait time.Duration, err error) {
+	return s.Allow(ctx, Limit{mailsPerHour, time.Hour}, limitLink, purpose+" "+EmailKey(email))
 }
 
 // AllowOpening counts one link that somebody opens, together with the sign-ins
