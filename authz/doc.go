@@ -1,8 +1,8 @@
 // Package authz is the authorization server: it gives tokens, tells other
 // backends what a token is worth, and ends them.
 //
-// It keeps no state of its own but keys derived from the system secret; every
-// row is package store's. Operators' endpoints are in authz/admin, on another
+// It keeps no state of its own but keys derived from the system secret, and the
+// signing keys as it last read them; every row is package store's. Operators' endpoints are in authz/admin, on another
 // listener.
 //
 //	server.go         Config, New, the route table
@@ -10,6 +10,7 @@
 //	form.go           strict parsing of form bodies
 //	client_auth.go    client authentication, one function for all endpoints
 //	keys.go           one key per purpose out of the system secret
+//	signing.go        JWTs of ours and the JWKS (RFC 7515, RFC 7517); signing_key.go one key and its life, signing_rotate.go the next
 //	token_format.go   gth_at_… and gth_rt_…: made, checked, derived
 //	token.go          POST /oauth2/token and the steps that all grants share
 //	grant_password.go grant_refresh.go   one grant each
@@ -26,6 +27,7 @@
 //	introspect.go     POST /oauth2/introspect (RFC 7662)
 //	revoke.go         POST /oauth2/revoke (RFC 7009)
 //	metadata.go       /.well-known/oauth-authorization-server (RFC 8414)
+//	run.go            what is done from time to time beside the requests
 //	health.go         /livez, /readyz
 //	operator.go       the check of operators' tokens, for authz/admin
 //	mail.go           the rows of the outbox; mail_send.go the job that sends them; mail_smtp.go a message as SMTP takes it

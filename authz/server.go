@@ -29,6 +29,7 @@ type Config struct {
 	RefreshTokenLife time.Duration     // default 30 days, sliding; likewise
 	GrantLife        time.Duration     // default 90 days, absolute; likewise
 	SessionLife      store.SessionLife // of a browser session; default 7 days since its last use, 30 days in all
+	RotateKeysEvery  time.Duration     // when Run makes the next signing key, at least MinKeyRotation; 0 is never
 	Limits           store.Limits      // of failed sign-ins
 	Origins          []string          // web origins allowed besides those of clients
 	TrustedProxies   []netip.Prefix
@@ -43,7 +44,8 @@ type Config struct {
 type Server struct {
 	cfg      Config
 	store    *store.Store
-	keys     keyring
+	keys     heldKeys // changed only by SetSecrets
+	signing  signing
 	provider fosite.OAuth2Provider
 	grants   *grants
 	pages    *pages.Pages
@@ -85,16 +87,20 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 		cfg.Log = slog.Default()
 	}
 	cfg.AccountAudiences = append(slices.Clone(cfg.AccountAudiences), cfg.Issuer)
-	keys, err := newKeyring(cfg.Secrets)
-	if err != nil {
+	if cfg.RotateKeysEvery != 0 && cfg.RotateKeysEvery < MinKeyRotation {
+		return nil, fmt.Errorf("keys: rotate them every %v at the most often", MinKeyRotation)
+	}
+	s := &Server{cfg: cfg, store: st, log: cfg.Log}
+	if err := s.SetSecrets(cfg.Secrets); err != nil {
 		return nil, err
 	}
+	s.signing.store, s.signing.keys, s.signing.log = st, &s.keys, s.log
 	cfg.Pages.Base = u.Path
 	rendered, err := pages.New(cfg.Pages)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, store: st, keys: keys, pages: rendered, base: u.Path, crossing: http.NewCrossOriginProtection(), posted: make(chan struct{}, 1), log: cfg.Log}
+	s.pages, s.base, s.crossing, s.posted = rendered, u.Path, http.NewCrossOriginProtection(), make(chan struct{}, 1)
 	if err := s.crossing.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, err
 	}
@@ -140,7 +146,7 @@ func (s *Server) newProvider() {
 		store.GrantPassword:          {TokenEndpointHandler: passwordGrant{s.grants}},
 		store.GrantRefreshToken:      {TokenEndpointHandler: refreshGrant{s.grants}, continues: true},
 		store.GrantClientCredentials: {TokenEndpointHandler: clientCredentials{&oauth2.ClientCredentialsGrantHandler{
-			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: accessStrategy{s.keys}, AccessTokenStorage: s.store, Config: cfg},
+			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: accessStrategy{&s.keys}, AccessTokenStorage: s.store, Config: cfg},
 			Config:       cfg,
 		}}},
 		store.GrantTokenExchange: {TokenEndpointHandler: exchangeGrant{s.grants}, continues: true},
@@ -188,6 +194,7 @@ func (s *Server) Handler() http.Handler {
 		{base + "/providers/{provider}/deauthorize", "POST", s.deauthorize, 0},
 		{base + "/.well-known/openid-configuration", "GET, HEAD", s.serverMetadata, 0},
 		{"/.well-known/oauth-authorization-server" + base, "GET, HEAD", s.serverMetadata, 0},
+		{base + "/.well-known/jwks.json", "GET, HEAD", s.jwks, 0},
 		{"/livez", "GET, HEAD", s.livez, 0},
 		{"/readyz", "GET, HEAD", s.readyz, 0},
 	}

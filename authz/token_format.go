@@ -126,7 +126,7 @@ func mac(key []byte, parts ...[]byte) []byte {
 
 // accessStrategy lends our tokens to fosite's handlers. A signature is the raw
 // bytes in a string.
-type accessStrategy struct{ keys keyring }
+type accessStrategy struct{ keys *heldKeys }
 
 // GenerateAccessToken makes a new access token.
 func (a accessStrategy) GenerateAccessToken(context.Context, fosite.Requester) (string, string, error) {

@@ -28,6 +28,8 @@
 //	replay.go         others' tokens that may be used once
 //	limit.go          sliding windows that all replicas share
 //	outbox.go         mail that waits to be sent
+//	signing_key.go    keys that ID tokens are signed with, as sealed bytes
+//	system_secret.go  which step each system secret has taken, and what still needs it
 //	audit.go          what was changed, by whom
 //	purge.go          removal of what has expired
 //	words.go          lists of scopes and URIs in one column

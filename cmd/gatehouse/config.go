@@ -48,6 +48,8 @@ type Config struct {
 	StubFacebookAddr string          // the stand-in for Facebook of gatehouse dev
 	DatabaseURL      string          // sqlite:///path or postgres://…; may hold a password
 	Secrets          [][]byte        // system secrets, the current one first, each as the bytes of its text
+	SecretsFile      string          // that they were read from, one on each line; empty: they came otherwise
+	RotateKeysEvery  time.Duration   // how long a signing key signs; 0: until gatehouse keys rotate
 	TLSCert          string          // PEM file of the certificate and its chain, read again when it changes; empty: plain HTTP
 	TLSKey           string          // PEM file of its key
 	Providers        []social.Config // by name
@@ -133,7 +135,22 @@ func loadConfig(src sources) (Config, origins, error) {
 			return Config{}, nil, c.wrong(k.name, err.Error())
 		}
 	}
+	c.SecretsFile = src.secretsFile(from["secrets"])
 	return c, from, nil
+}
+
+// secretsFile is the file that the secrets in force were read from.
+func (src sources) secretsFile(origin string) string {
+	variable := variableOf("secrets") + "_FILE"
+	if src.data != "" && origin == "--data "+src.data {
+		return filepath.Join(src.data, "secrets")
+	}
+	for _, v := range src.environ {
+		if path, ok := strings.CutPrefix(v, variable+"="); ok && origin == "env "+variable {
+			return path
+		}
+	}
+	return ""
 }
 
 func readDefaults(_ sources, l layer) error {

@@ -60,6 +60,7 @@ mail: {server: "smtp.example.com:465", from: A <a@example.com>, username: u, pas
 cors: {origins: ["https://a.example", "http://localhost:3000"]}
 trusted_proxies: [10.0.0.1/8, "::1"]
 refresh: {grace: 0}
+keys: {rotate_every: 24h}
 limits: {password_account: 3, sign_up: 0}
 api: {drf: true, client_secret: s}
 log: {format: json, level: debug}
@@ -71,7 +72,7 @@ providers:
 	environ := []string{
 		"GATEHOUSE_ISSUER=https://auth.example.com", "GATEHOUSE_SECRETS=" + one + "\n" + two + "\n",
 		"GATEHOUSE_CORS__ORIGINS=https://a.example, http://localhost:3000", "GATEHOUSE_TRUSTED_PROXIES=10.0.0.1/8 ::1",
-		"GATEHOUSE_REFRESH__GRACE=0s", "GATEHOUSE_LIMITS__PASSWORD_ACCOUNT=3", "GATEHOUSE_LIMITS__SIGN_UP=0",
+		"GATEHOUSE_REFRESH__GRACE=0s", "GATEHOUSE_KEYS__ROTATE_EVERY=24h", "GATEHOUSE_LIMITS__PASSWORD_ACCOUNT=3", "GATEHOUSE_LIMITS__SIGN_UP=0",
 		"GATEHOUSE_MAIL__SERVER=smtp.example.com:465", "GATEHOUSE_MAIL__FROM=A <a@example.com>", "GATEHOUSE_MAIL__USERNAME=u",
 		"GATEHOUSE_MAIL__PASSWORD=p", "GATEHOUSE_MAIL__TLS=implicit",
 		"GATEHOUSE_API__DRF=true", "GATEHOUSE_API__CLIENT_SECRET=s", "GATEHOUSE_LOG__FORMAT=json", "GATEHOUSE_LOG__LEVEL=debug",
@@ -97,7 +98,7 @@ providers:
 				t.Fatal(err)
 			}
 			want := Config{
-				Issuer: "https://auth.example.com", Secrets: [][]byte{[]byte(one), []byte(two)},
+				Issuer: "https://auth.example.com", Secrets: [][]byte{[]byte(one), []byte(two)}, RotateKeysEvery: 24 * time.Hour,
 				PublicAddr: "127.0.0.1:9000", AdminAddr: "127.0.0.1:9001", APIAddr: "127.0.0.1:8000", DemoAddr: "127.0.0.1:3000",
 				MailAddr: "127.0.0.1:9090", StubGoogleAddr: "127.0.0.1:9100", StubFacebookAddr: "127.0.0.1:9101",
 				Providers: []social.Config{

@@ -164,18 +164,22 @@ func closeAll(sites []site) {
 	}
 }
 
-// serve answers until ctx ends, with the authorization server's jobs beside and
-// the store's upkeep, which is the former's alone: it knows the grace of refresh
-// tokens.
+// serve answers until ctx ends. Beside it goes on what is the authorization
+// server's alone: its jobs, the store's upkeep, as it knows the grace of refresh
+// tokens, and a look at the file of the system secrets.
 func (p *process) serve(ctx context.Context, s servers, sites []site) error {
 	if p.authz == nil {
 		return s.serve(ctx, sites...)
 	}
 	upkeep, stop := context.WithCancel(ctx)
-	var jobs sync.WaitGroup
-	jobs.Go(func() { p.store.RunUpkeep(upkeep) })
-	jobs.Go(func() { p.authz.Run(upkeep) })
-	defer func() { stop(); jobs.Wait() }()
+	var beside sync.WaitGroup
+	beside.Go(func() { p.store.RunUpkeep(upkeep) })
+	beside.Go(func() { p.authz.Run(upkeep) })
+	if p.cfg.SecretsFile != "" {
+		f := &secretsFollower{path: p.cfg.SecretsFile, set: p.authz.SetSecrets, log: p.log, inForce: p.cfg.Secrets}
+		beside.Go(func() { f.run(upkeep) })
+	}
+	defer func() { stop(); beside.Wait() }()
 	return s.serve(ctx, sites...)
 }
 
@@ -222,7 +226,7 @@ func (p *process) publicHandler() (http.Handler, error) {
 		audiences = []string{p.cfg.API.Audience}
 	}
 	p.authz, err = authz.New(authz.Config{
-		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
+		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, RotateKeysEvery: p.cfg.RotateKeysEvery, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
 		TrustedProxies: p.cfg.TrustedProxies, Providers: p.providers, AccountAudiences: audiences, Mail: p.cfg.Mail, Log: p.log,
 	}, p.store)
 	if err != nil {
