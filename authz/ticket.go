@@ -29,11 +29,12 @@ func (s *Server) sealTicket(t ticket) string {
 	return strict.EncodeToString(s.keys.seal(atBrowser, ticketContext, text))
 }
 
-// readTicket opens one that is not too old; an empty text is an empty ticket.
+// readTicket opens one that is not too old; an empty text is that of somebody
+// who came by themselves.
 func (s *Server) readTicket(text string) (ticket, error) {
 	var t ticket
 	if text == "" {
-		return t, nil
+		return ticket{Asked: s.store.Now()}, nil
 	}
 	sealed, err := strict.DecodeString(text)
 	if err == nil {
@@ -57,7 +58,7 @@ func (s *Server) goTo(w http.ResponseWriter, path string, t ticket) {
 // withTicket is the address of a page of ours: of this server alone, whatever
 // the request said its host was.
 func (s *Server) withTicket(path string, t ticket) string {
-	if t == (ticket{}) {
+	if t.Query == "" { // whoever came by themselves needs none
 		return s.base + path
 	}
 	return s.base + path + "?" + url.Values{"ticket": {s.sealTicket(t)}}.Encode()
