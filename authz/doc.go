@@ -2,8 +2,9 @@
 // backends what a token is worth, and ends them.
 //
 // It keeps no state of its own but keys derived from the system secret, and the
-// signing keys as it last read them; every row is package store's. Operators' endpoints are in authz/admin, on another
-// listener.
+// signing keys as it last read them; every row is package store's. Operators'
+// endpoints are in authz/admin, on another listener; what people see is rendered
+// by authz/pages.
 //
 //	server.go         Config, New, the route table
 //	edge.go           what every request passes: id, log event, panics, CORS, methods

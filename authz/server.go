@@ -63,19 +63,8 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 		u.User != nil || strings.HasSuffix(cfg.Issuer, "/") || strings.ContainsAny(cfg.Issuer, "?#") {
 		return nil, errors.New("issuer: want https://host[:port][/path] without a slash at the end (RFC 8414 §2)")
 	}
-	for _, d := range []struct {
-		value     *time.Duration
-		otherwise time.Duration
-	}{
-		{&cfg.SessionLife.Idle, 7 * 24 * time.Hour}, {&cfg.SessionLife.Absolute, 30 * 24 * time.Hour},
-		{&cfg.AccessTokenLife, 15 * time.Minute}, {&cfg.RefreshTokenLife, 30 * 24 * time.Hour}, {&cfg.GrantLife, 90 * 24 * time.Hour},
-	} {
-		if *d.value == 0 {
-			*d.value = d.otherwise
-		}
-		if *d.value < 0 {
-			return nil, errors.New("a lifetime is above zero")
-		}
+	if err := cfg.fillLives(); err != nil {
+		return nil, err
 	}
 	if err := checkProviders(cfg.Providers); err != nil {
 		return nil, err
@@ -98,7 +87,7 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	cfg.Pages.Base = u.Path
 	rendered, err := pages.New(cfg.Pages)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pages.%w", err)
 	}
 	s.pages, s.base, s.crossing, s.posted = rendered, u.Path, http.NewCrossOriginProtection(), make(chan struct{}, 1)
 	if err := s.crossing.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
@@ -107,6 +96,25 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 	s.cors = s.newCORS()
 	s.newProvider()
 	return s, nil
+}
+
+// fillLives puts the defaults in the place of lifetimes that are not given.
+func (c *Config) fillLives() error {
+	for _, d := range []struct {
+		value     *time.Duration
+		otherwise time.Duration
+	}{
+		{&c.SessionLife.Idle, 7 * 24 * time.Hour}, {&c.SessionLife.Absolute, 30 * 24 * time.Hour},
+		{&c.AccessTokenLife, 15 * time.Minute}, {&c.RefreshTokenLife, 30 * 24 * time.Hour}, {&c.GrantLife, 90 * 24 * time.Hour},
+	} {
+		if *d.value == 0 {
+			*d.value = d.otherwise
+		}
+		if *d.value < 0 {
+			return errors.New("a lifetime is above zero")
+		}
+	}
+	return nil
 }
 
 // checkProviders refuses two of one name or issuer: a person's key would be

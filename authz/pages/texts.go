@@ -87,9 +87,9 @@ var english = catalogue{
 	"consent.title":    "Allow access?",
 	"consent.asks":     "{1} asks for access to your account {2}.",
 	"consent.will":     "It will be able to",
-	"consent.other":    "and, in the words of the application,",
+	"consent.other":    "in the application's own words:",
 	"consent.audience": "It will use this at",
-	"consent.host":     "Afterwards you go on to {1}. Allow this only if you know that address. You can withdraw it at any time.",
+	"consent.host":     "Afterwards you go on to {1}. Allow this only if you know that address. You can withdraw it at any time, in your account.",
 	"consent.allow":    "Allow",
 	"consent.deny":     "Do not allow",
 
@@ -147,7 +147,7 @@ var english = catalogue{
 	"account.applications.none": "You have given no application access.",
 	"account.application.since": "Since",
 	"account.application.end":   "Withdraw",
-	"account.application.may":   "May",
+	"account.application.may":   "It may",
 
 	"notice.session_ended":       "That session is signed out.",
 	"notice.unlinked":            "It is unlinked.",
@@ -173,7 +173,7 @@ var english = catalogue{
 	"error.provider.title": "The other sign-in does not answer", "error.provider.text": "Try again in a little while, or sign in another way.",
 	"error.account.title": "This account is switched off", "error.account.text": "Ask the people who run this service.",
 	"error.taken.title": "That sign-in belongs to another account", "error.taken.text": "It is linked to another account here. Sign in by it, unlink it there, then come back.",
-	"error.detail": "For who builds the application",
+	"error.detail": "For the developer",
 	"error.id":     "If you ask for help, quote this number:",
 
 	"mail.hello":     "Hello {1},",

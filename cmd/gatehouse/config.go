@@ -59,6 +59,7 @@ type Config struct {
 	TrustedProxies   []netip.Prefix // peers whose X-Forwarded-For is believed
 	RefreshGrace     time.Duration  // how long a spent refresh token still answers a retry; 0 is strict
 	Limits           LimitsConfig
+	Pages            PagesConfig
 	LogFormat        string // text or json
 	LogLevel         slog.Level
 
@@ -85,6 +86,14 @@ type LimitsConfig struct {
 	PasswordAccount int // failed sign-ins at one account, per passwordWindow
 	PasswordAddress int // failed sign-ins from one address, per passwordWindow
 	SignUp          int // new accounts from one address, per signUpWindow
+}
+
+// PagesConfig is how the public pages look.
+type PagesConfig struct {
+	Name       string // what people know the service by
+	Logo       string // path of an SVG or PNG file, read at the start; empty: ours
+	Accent     string // #rrggbb on light ground; empty: ours
+	AccentDark string // #rrggbb on dark ground; empty: Accent, lightened
 }
 
 // sources are the places that configuration comes from, the weakest first.

@@ -67,6 +67,10 @@ func (c *Config) fixedKeys() []key {
 		{"limits.password_account", "10", false, "failed sign-ins at one account per " + passwordWindow.String(), count(&c.Limits.PasswordAccount)},
 		{"limits.password_address", "100", false, "failed sign-ins from one address per " + passwordWindow.String(), count(&c.Limits.PasswordAddress)},
 		{"limits.sign_up", "100", false, "new accounts from one address per " + signUpWindow.String(), count(&c.Limits.SignUp)},
+		{"pages.name", "Gatehouse", false, "what people know the service by", text(&c.Pages.Name)},
+		{"pages.logo", "", false, "SVG or PNG file of at most 64 KiB", text(&c.Pages.Logo)},
+		{"pages.accent", "", false, "#rrggbb of buttons and links on light ground", text(&c.Pages.Accent)},
+		{"pages.accent_dark", "", false, "#rrggbb of buttons and links on dark ground", text(&c.Pages.AccentDark)},
 		{"log.format", "text", false, "text or json", oneOf(&c.LogFormat, "text", "json")},
 		{"log.level", "info", false, "debug, info, warn or error", level(&c.LogLevel)},
 	}

@@ -63,6 +63,7 @@ refresh: {grace: 0}
 keys: {rotate_every: 24h}
 limits: {password_account: 3, sign_up: 0}
 api: {drf: true, client_secret: s}
+pages: {name: Harbour, logo: harbour.svg, accent: "#5a2d82", accent_dark: "#d9b8ff"}
 log: {format: json, level: debug}
 providers:
   google: {audiences: [web, android], presenters: [android], domains: [corp.example], require_nonce: true, max_age: 1h, access_tokens: true, jwks_uri: "https://k.example"}
@@ -76,6 +77,7 @@ providers:
 		"GATEHOUSE_MAIL__SERVER=smtp.example.com:465", "GATEHOUSE_MAIL__FROM=A <a@example.com>", "GATEHOUSE_MAIL__USERNAME=u",
 		"GATEHOUSE_MAIL__PASSWORD=p", "GATEHOUSE_MAIL__TLS=implicit",
 		"GATEHOUSE_API__DRF=true", "GATEHOUSE_API__CLIENT_SECRET=s", "GATEHOUSE_LOG__FORMAT=json", "GATEHOUSE_LOG__LEVEL=debug",
+		"GATEHOUSE_PAGES__NAME=Harbour", "GATEHOUSE_PAGES__LOGO=harbour.svg", "GATEHOUSE_PAGES__ACCENT=#5a2d82", "GATEHOUSE_PAGES__ACCENT_DARK=#d9b8ff",
 		"GATEHOUSE_PROVIDERS__GOOGLE__AUDIENCES=web android", "GATEHOUSE_PROVIDERS__GOOGLE__PRESENTERS=android",
 		"GATEHOUSE_PROVIDERS__GOOGLE__DOMAINS=corp.example", "GATEHOUSE_PROVIDERS__GOOGLE__REQUIRE_NONCE=true",
 		"GATEHOUSE_PROVIDERS__GOOGLE__MAX_AGE=60m", "GATEHOUSE_PROVIDERS__GOOGLE__ACCESS_TOKENS=true",
@@ -114,6 +116,7 @@ providers:
 				CORSOrigins:    []string{"https://a.example", "http://localhost:3000"},
 				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 				Limits:         LimitsConfig{PasswordAccount: 3, PasswordAddress: 100},
+				Pages:          PagesConfig{"Harbour", "harbour.svg", "#5a2d82", "#d9b8ff"},
 				LogFormat:      "json", LogLevel: slog.LevelDebug,
 			}
 			c.from = nil

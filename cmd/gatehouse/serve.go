@@ -225,11 +225,17 @@ func (p *process) publicHandler() (http.Handler, error) {
 	if p.cfg.API.Audience != "" {
 		audiences = []string{p.cfg.API.Audience}
 	}
-	p.authz, err = authz.New(authz.Config{
+	cfg := authz.Config{
 		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, RotateKeysEvery: p.cfg.RotateKeysEvery, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
 		TrustedProxies: p.cfg.TrustedProxies, Providers: p.providers, AccountAudiences: audiences, Mail: p.cfg.Mail, Log: p.log,
-	}, p.store)
-	if err != nil {
+	}
+	cfg.Pages.Name, cfg.Pages.Accent, cfg.Pages.AccentDark = p.cfg.Pages.Name, p.cfg.Pages.Accent, p.cfg.Pages.AccentDark
+	if p.cfg.Pages.Logo != "" {
+		if cfg.Pages.Logo, err = os.ReadFile(p.cfg.Pages.Logo); err != nil {
+			return nil, p.cfg.wrong("pages.logo", err.Error())
+		}
+	}
+	if p.authz, err = authz.New(cfg, p.store); err != nil {
 		return nil, err
 	}
 	return p.authz.Handler(), nil
