@@ -324,7 +324,7 @@ func TestNoHintOfAccounts(t *testing.T) {
 					if !sameHeader(free.header, known.header) {
 						t.Errorf("%s: %v and %v", path, free.header, known.header)
 					}
-					if n != m {
+					if n != m || n == 0 && strings.HasSuffix(t.Name(), "postgres") {
 						t.Errorf("%s: %d statements for a free address, %d for %s", path, n, m, address)
 					}
 				}
