@@ -18,6 +18,9 @@
 //	grant_refresh_imported.go   refresh tokens of the system that this one took over from
 //	grant_exchange.go RFC 8693: exchange_provider.go for tokens of Google and others, exchange_token.go for our own
 //	linking.go        which account somebody from a provider gets: decide
+//	logout.go         /oauth2/logout (OpenID Connect RP-Initiated Logout)
+//	account_page.go   /account, where people look after their sign-ins
+//	sessions.go consents.go   the same for programs: /account/sessions, /account/consents
 //	identities.go     /account/identities, and Facebook's deauthorize callback
 //	signup.go         /signup: no account before its mail's link is used
 //	verify.go         /verify, where the links of sign-up and verification lead

@@ -22,6 +22,7 @@ import (
 
 	"gatehouse/authz"
 	"gatehouse/social"
+	"gatehouse/store"
 )
 
 // This file is the only place that reads environment, flags and configuration
@@ -32,6 +33,7 @@ import (
 // What the limits.* keys count in.
 const (
 	passwordWindow = 15 * time.Minute // limits.password_account, limits.password_address
+	formWindow     = 15 * time.Minute // limits.forms
 	signUpWindow   = time.Hour        // limits.sign_up
 )
 
@@ -55,9 +57,10 @@ type Config struct {
 	Providers        []social.Config // by name
 	API              APIConfig
 	Mail             authz.MailConfig
-	CORSOrigins      []string       // web origins allowed beside those of the clients
-	TrustedProxies   []netip.Prefix // peers whose X-Forwarded-For is believed
-	RefreshGrace     time.Duration  // how long a spent refresh token still answers a retry; 0 is strict
+	CORSOrigins      []string          // web origins allowed beside those of the clients
+	TrustedProxies   []netip.Prefix    // peers whose X-Forwarded-For is believed
+	RefreshGrace     time.Duration     // how long a spent refresh token still answers a retry; 0 is strict
+	Sessions         store.SessionLife // of people's browsers
 	Limits           LimitsConfig
 	Pages            PagesConfig
 	LogFormat        string // text or json
@@ -85,6 +88,7 @@ type APIConfig struct {
 type LimitsConfig struct {
 	PasswordAccount int // failed sign-ins at one account, per passwordWindow
 	PasswordAddress int // failed sign-ins from one address, per passwordWindow
+	Forms           int // forms of the public pages from one address, per formWindow
 	SignUp          int // new accounts from one address, per signUpWindow
 }
 

@@ -31,7 +31,7 @@ func (c Config) checkProduction() error {
 	if err := checkIssuer(c.Issuer); err != nil {
 		return c.wrong("issuer", err.Error())
 	}
-	return firstOf(c.checkSecrets, c.checkDatabase, c.checkTLS, c.checkProviders, c.checkMail)
+	return firstOf(c.checkSecrets, c.checkSessions, c.checkDatabase, c.checkTLS, c.checkProviders, c.checkMail)
 }
 
 // checkAPI is what gatehouse api refuses to start with.
@@ -117,6 +117,13 @@ func (c Config) checkSecrets() error {
 func (c Config) checkDatabase() error {
 	if c.DatabaseURL == "" {
 		return c.wrong("database.url", "is not set: sqlite:///path or postgres://host/database")
+	}
+	return nil
+}
+
+func (c Config) checkSessions() error {
+	if c.Sessions.Idle > c.Sessions.Absolute {
+		return c.wrong("sessions.idle", fmt.Sprintf("is longer than sessions.absolute, which is %v", c.Sessions.Absolute))
 	}
 	return nil
 }

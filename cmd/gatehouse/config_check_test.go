@@ -3,9 +3,11 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/authz"
 	"gatehouse/social"
+	"gatehouse/store"
 )
 
 func TestCheckProduction(t *testing.T) {
@@ -52,6 +54,9 @@ func TestCheckProduction(t *testing.T) {
 		{"cert without key", func(c *Config) { c.TLSCert = pair.cert }, "tls.key: is not set"},
 		{"key without cert", func(c *Config) { c.TLSKey = pair.key }, "tls.cert: is not set"},
 		{"key of another cert", func(c *Config) { c.TLSCert, c.TLSKey = pair.cert, other.key }, "private key does not match"},
+		{"sessions that end at a fixed time", func(c *Config) { c.Sessions = store.SessionLife{Idle: time.Hour, Absolute: time.Hour} }, ""},
+		{"idle sessions that would outlive themselves", func(c *Config) { c.Sessions = store.SessionLife{Idle: 2 * time.Hour, Absolute: time.Hour} },
+			"sessions.idle: is longer than sessions.absolute, which is 1h0m0s"},
 		{"missing cert", func(c *Config) { c.TLSCert, c.TLSKey = "/nonexistent", pair.key }, "tls.cert: open /nonexistent"},
 		{"mail", mail(authz.MailConfig{Server: "smtp.example.com:587", From: "no-reply@example.com", Username: "u", Password: "hunter2"}), ""},
 		{"mail without a sender", mail(authz.MailConfig{Server: "smtp.example.com:587"}), "mail.from (file m.yaml): is not an address"},

@@ -12,7 +12,7 @@ import (
 
 // devDefaults stand in for limits that would only be in the way of one
 // developer on one address.
-var devDefaults = map[string]string{"limits.password_address": "0", "limits.sign_up": "0"}
+var devDefaults = map[string]string{"limits.password_address": "0", "limits.sign_up": "0", "limits.forms": "0"}
 
 func newDev(o *options) *cobra.Command {
 	var readyFile string
@@ -115,5 +115,5 @@ func (p *devProcess) prepare(parts []part) error {
 	p.cfg.API.SignInID, p.cfg.API.SignInSecret = web.ID, web.Secret
 	tutorial := p.data.Clients["tutorial"]
 	p.cfg.API.DRF, p.cfg.API.DRFID, p.cfg.API.DRFSecret, p.cfg.API.DRFAll = true, tutorial.ID, tutorial.Secret, "public"
-	return firstOf(p.cfg.checkProviders, p.cfg.checkMail)
+	return firstOf(p.cfg.checkSessions, p.cfg.checkProviders, p.cfg.checkMail)
 }

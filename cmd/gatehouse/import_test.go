@@ -2,8 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"io"
+	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +43,7 @@ func everyOld(t *testing.T, test func(t *testing.T, w *importWorld, old, generat
 func TestImportDjango(t *testing.T) {
 	everyOld(t, func(t *testing.T, w *importWorld, old, generation string, crossed bool) {
 		accounts := map[string][4]int64{"1": {11, 9, 0, 2}, "2": {12, 10, 0, 2}}[generation]
-		want := map[string][4]int64{"accounts": accounts, "identities": {6, 4, 0, 2}, "applications": {7, 4, 0, 3}, "tokens": {7, 5, 0, 2}}
+		want := map[string][4]int64{"accounts": accounts, "identities": {6, 4, 0, 2}, "applications": {7, 5, 0, 2}, "tokens": {7, 6, 0, 1}}
 		if diff := cmp.Diff(want, w.brought("--from", old, "--dry-run").counts()); diff != "" || w.rows() != 0 {
 			t.Fatalf("the dry run (-want): %s%d rows", diff, w.rows())
 		}
@@ -66,6 +72,7 @@ func TestImportDjango(t *testing.T) {
 		signInAsBefore(t, w, generation)
 		refreshAsBefore(t, w, generation)
 		convertAsBefore(t, w, generation)
+		codeAsNow(t, w, r)
 	})
 }
 
@@ -166,6 +173,79 @@ func convertAsBefore(t *testing.T, w *importWorld, generation string) {
 	}
 }
 
+// codeAsNow signs in at an application that had the authorization-code grant,
+// which has to prove itself by PKCE from now on.
+func codeAsNow(t *testing.T, w *importWorld, r importReport) {
+	t.Helper()
+	const note = "it must send a code_challenge now (PKCE, S256)"
+	if !slices.ContainsFunc(r.Items, func(i importItem) bool { return i.Who == "web-code" && !i.Skipped && i.Reason == note }) {
+		t.Errorf("the report does not say what is new: %+v", r.Items)
+	}
+	c, err := w.store.ReadClient(context.Background(), "web-code")
+	if err != nil || c.GrantTypes.String() != "authorization_code refresh_token" || c.RedirectURIs.String() != "https://web.example.com/cb" || c.FirstParty || c.ExposedSecret {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	verifier := strings.Repeat("v", 43)
+	digest := sha256.Sum256([]byte(verifier))
+	request := url.Values{"response_type": {"code"}, "client_id": {"web-code"}, "redirect_uri": {"https://web.example.com/cb"}, "state": {"s"}}
+	if to := w.visit("GET", "/oauth2/authorize?"+request.Encode(), nil); !strings.HasPrefix(to, "https://web.example.com/cb?error=invalid_request&") {
+		t.Errorf("without PKCE: %q", to)
+	}
+	request.Set("code_challenge", base64.RawURLEncoding.EncodeToString(digest[:]))
+	request.Set("code_challenge_method", "S256")
+	at := w.visit("GET", "/oauth2/authorize?"+request.Encode(), nil)
+	at = w.visit("POST", "/signin", url.Values{"ticket": {query(t, at).Get("ticket")}, "email": {"bo@example.com"}, "password": {"correct horse battery"}})
+	w.visit("GET", at, nil)
+	ticket := regexp.MustCompile(`name="ticket" value="([^"]+)"`).FindStringSubmatch(w.page)
+	if len(ticket) != 2 {
+		t.Fatalf("no question for consent: %s", w.page)
+	}
+	at = w.visit("POST", "/consent", url.Values{"ticket": {ticket[1]}, "decision": {"allow"}})
+	code, body := w.token("web-code", "another-secret-another-secret", "authorization_code", url.Values{"code": {query(t, at).Get("code")}, "redirect_uri": {"https://web.example.com/cb"}, "code_verifier": {verifier}})
+	if code != 200 || body["scope"] != "read write" || body["refresh_token"] == nil {
+		t.Errorf("from %q: %d %v", at, code, body)
+	}
+}
+
+func query(t *testing.T, to string) url.Values {
+	t.Helper()
+	u, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query()
+}
+
+// visit is a person's browser: it returns where it is sent, and keeps the page
+// and the cookie.
+func (w *importWorld) visit(method, path string, form url.Values) string {
+	w.t.Helper()
+	req, err := http.NewRequest(method, w.http.URL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if w.cookie != nil {
+		req.AddCookie(w.cookie)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req) // follows no redirect
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, c := range resp.Cookies() {
+		w.cookie = c
+	}
+	w.page = string(page)
+	return resp.Header.Get("Location")
+}
+
 // What has ended or changed here stays so, however often the import is run.
 func TestImportLeavesWhatMovedOn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, databaseURL string) {
@@ -233,7 +313,7 @@ func TestImportFlags(t *testing.T) {
 	if err != nil || c.ExposedSecret || !c.FirstParty || c.RedirectURIs.String() != "https://app.example.com/cb https://two.example.com/" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if got := w.brought("--from", old, "--source", "shop").counts(); got["accounts"][2] != 10 || got["tokens"][1] != 5 {
+	if got := w.brought("--from", old, "--source", "shop").counts(); got["accounts"][2] != 10 || got["tokens"][1] != 6 {
 		t.Errorf("the rest: %v", got)
 	}
 }

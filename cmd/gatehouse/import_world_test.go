@@ -61,6 +61,9 @@ type importWorld struct {
 	url   string
 	store *store.Store
 	http  *httptest.Server
+
+	cookie *http.Cookie // of the browser
+	page   string       // that it shows
 }
 
 func newImportWorld(t *testing.T, databaseURL string) *importWorld {

@@ -212,6 +212,7 @@ func (p *process) limits() store.Limits {
 	return store.Limits{
 		PasswordAccount: store.Limit{Max: p.cfg.Limits.PasswordAccount, Window: passwordWindow},
 		PasswordAddress: store.Limit{Max: p.cfg.Limits.PasswordAddress, Window: passwordWindow},
+		Forms:           store.Limit{Max: p.cfg.Limits.Forms, Window: formWindow},
 		SignUp:          store.Limit{Max: p.cfg.Limits.SignUp, Window: signUpWindow},
 	}
 }
@@ -226,7 +227,8 @@ func (p *process) publicHandler() (http.Handler, error) {
 		audiences = []string{p.cfg.API.Audience}
 	}
 	cfg := authz.Config{
-		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, RotateKeysEvery: p.cfg.RotateKeysEvery, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
+		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, RotateKeysEvery: p.cfg.RotateKeysEvery, SessionLife: p.cfg.Sessions,
+		Limits: p.limits(), Origins: p.cfg.CORSOrigins,
 		TrustedProxies: p.cfg.TrustedProxies, Providers: p.providers, AccountAudiences: audiences, Mail: p.cfg.Mail, Log: p.log,
 	}
 	cfg.Pages.Name, cfg.Pages.Accent, cfg.Pages.AccentDark = p.cfg.Pages.Name, p.cfg.Pages.Accent, p.cfg.Pages.AccentDark
