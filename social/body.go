@@ -15,8 +15,9 @@ import (
 
 // failure is a call that came to nothing, in our own words.
 type failure struct {
-	words string
-	again bool // another attempt may succeed
+	words   string
+	again   bool // another attempt may succeed
+	unheard bool // nobody answered the connection, so that this one did nothing
 }
 
 func (f *failure) Error() string { return f.words }
@@ -38,7 +39,8 @@ func transportFailure(ctx context.Context, err error) error {
 		err = e.Err
 	}
 	op, ok := errors.AsType[*net.OpError](err)
-	return &failure{words: err.Error(), again: ok && op.Op == "dial"}
+	dial := ok && op.Op == "dial"
+	return &failure{words: err.Error(), again: dial, unheard: dial}
 }
 
 // decodeObject wants one JSON object: null, false and a page in HTML are none,

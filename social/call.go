@@ -87,8 +87,9 @@ type request struct {
 	query         url.Values
 	form          url.Values
 	authorization string
-	into          any // filled from the JSON object that a 2xx answer must be
-	fault         any // filled from any other answer, so far as that is one
+	once          bool // may have done what it was for though it failed: not repeated if anybody heard it
+	into          any  // filled from the JSON object that a 2xx answer must be
+	fault         any  // filled from any other answer, so far as that is one
 }
 
 // answer is what came back, if that was neither a redirect nor a 5xx.
@@ -105,7 +106,7 @@ func (a *answer) ok() bool { return a.status/100 == 2 }
 func (c *caller) do(ctx context.Context, q request) (*answer, error) {
 	ans, err := c.breaker.Execute(func() (*answer, error) {
 		ans, err := c.attempt(ctx, q)
-		if f, ok := errors.AsType[*failure](err); ok && f.again && ctx.Err() == nil {
+		if f, ok := errors.AsType[*failure](err); ok && f.again && (f.unheard || !q.once) && ctx.Err() == nil {
 			ans, err = c.attempt(ctx, q)
 		}
 		if err != nil && ctx.Err() != nil && !errors.Is(context.Cause(ctx), errSlow) {

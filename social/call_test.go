@@ -186,20 +186,26 @@ func TestOneRetry(t *testing.T) {
 		c := newClock()
 		g, base := stillGoogle(t)
 		var dials atomic.Int64
-		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-			if dials.Add(1) == 1 {
-				return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connection refused")}
-			}
-			return new(net.Dialer).DialContext(ctx, network, address)
-		}
+		transport := flakyTransport(&dials)
 		p := provider(t, googleAt(base, c, func(cfg *social.Config) {
-			cfg.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+			cfg.HTTPClient = &http.Client{Transport: transport}
 		}))
 		verified(t, p, idToken(g.Mint(socialtest.TokenOptions{}).IDToken))
 		if n := dials.Load(); n != 2 {
 			t.Errorf("%d connections", n)
 		}
 	})
+}
+
+// flakyTransport finds nobody the first time that it connects.
+func flakyTransport(dials *atomic.Int64) *http.Transport {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dials.Add(1) == 1 {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connection refused")}
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	return &http.Transport{DialContext: dial, DisableKeepAlives: true}
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {

@@ -20,6 +20,7 @@ type claims struct {
 	AuthTime          numericDate     `json:"auth_time"`
 	ID                string          `json:"jti"`
 	Nonce             string          `json:"nonce"`
+	AccessTokenHash   *string         `json:"at_hash"`
 	HostedDomain      string          `json:"hd"`
 	Email             string          `json:"email"`
 	EmailVerified     *truth          `json:"email_verified"` // nil: the provider is silent

@@ -17,8 +17,8 @@ type Config struct {
 
 	Audiences    []string      // client ids that a token may be for; at least one [audiences]
 	Presenters   []string      // client ids that may stand in azp; default Audiences [presenters]
-	ClientID     string        // facebook: the app id; oidc: for introspection; added to Audiences [client_id]
-	ClientSecret string        // facebook: the app secret; oidc: for introspection [client_secret]
+	ClientID     string        // ours, for sign-in by redirect; facebook: the app id; oidc: for introspection too; added to Audiences and Presenters [client_id]
+	ClientSecret string        // of ClientID; facebook: the app secret; oidc: a public client has none [client_secret]
 	Domains      []string      // google: the Workspace domains that alone may sign in [domains]
 	TrustEmail   bool          // an address counts as verified where the provider is silent on it (facebook always is) [trust_email]
 	RequireNonce bool          // an ID token needs a nonce that the client knows [require_nonce]
@@ -32,19 +32,22 @@ type Config struct {
 
 	// Addresses of the provider, where they are not the usual ones: for
 	// stand-ins, and for networks that reach it by another way.
-	JWKSURI       string // google, facebook; oidc: instead of discovery [jwks_uri]
-	TokenInfoURL  string // google [tokeninfo_url]
-	UserInfoURL   string // google; oidc: instead of discovery [userinfo_url]
-	GraphURL      string // facebook [graph_url]
-	IntrospectURL string // oidc: instead of discovery [introspection_url]
-	AllowLoopback bool   // plain http on loopback will do; never set by configuration but by gatehouse dev and tests
+	JWKSURI          string // google, facebook; oidc: instead of discovery [jwks_uri]
+	AuthorizationURL string // google; oidc: instead of discovery [authorization_url]
+	TokenURL         string // google; oidc: instead of discovery [token_url]
+	TokenInfoURL     string // google [tokeninfo_url]
+	UserInfoURL      string // google; oidc: instead of discovery [userinfo_url]
+	GraphURL         string // facebook; a version is added [graph_url]
+	DialogURL        string // facebook; complete, with its version [dialog_url]
+	IntrospectURL    string // oidc: instead of discovery [introspection_url]
+	AllowLoopback    bool   // plain http on loopback will do; never set by configuration but by gatehouse dev and tests
 
 	HTTPClient     *http.Client     // its Transport is used, which then owns ConnectTimeout; default: one of our own
 	Now            func() time.Time // default time.Now
 	Log            *slog.Logger     // default slog.Default()
 	ConnectTimeout time.Duration    // default 1s
 	CallTimeout    time.Duration    // of one call; default 3s
-	TotalTimeout   time.Duration    // of one Verify; default 5s
+	TotalTimeout   time.Duration    // of one Verify or Redeem; default 5s
 }
 
 // New returns the provider that cfg describes, having called nobody.
@@ -76,6 +79,8 @@ func (c Config) complete() Config {
 	c.Presenters = slices.Clone(c.Presenters)
 	if len(c.Presenters) == 0 {
 		c.Presenters = c.Audiences
+	} else if c.ClientID != "" && !slices.Contains(c.Presenters, c.ClientID) {
+		c.Presenters = append(c.Presenters, c.ClientID)
 	}
 	domains := make([]string, len(c.Domains))
 	for i, d := range c.Domains {

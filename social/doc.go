@@ -12,6 +12,10 @@
 //	facebook.go        Facebook: Limited Login ID tokens, access tokens
 //	facebook_graph.go  the calls to its Graph API and what its error codes mean
 //	oidc.go            any issuer by discovery; oidc_access.go its access tokens
+//	redirect.go        Redirection, and what every answer to one must be
+//	redirect_token.go  spending a code, and what an ID token of ours must fit
+//	google_redirect.go, facebook_redirect.go, oidc_redirect.go
+//	                   the same by provider: where, with what, for which token
 //	signed_request.go  what Facebook posts when a person removes the app
 //	idtoken.go         the one path of every ID token, from text to claims
 //	rules.go           audience, times, nonce, domain: the same on every path
@@ -31,6 +35,7 @@
 //	audience          issued to another client                           400
 //	expired           expired, or too long since iat                     400
 //	provider_down     time-out, 5xx, rate limit, nonsense, breaker       503
+//	access_denied     the person declined at the provider (Redeem only)  a page
 //	empty, with Ours  our credentials or our configuration are refused   500
 //
 // The invariant to keep: nothing in a token or an answer is believed before it

@@ -13,12 +13,13 @@ const (
 	ReasonAudience        = "audience"
 	ReasonExpired         = "expired"
 	ReasonProviderDown    = "provider_down"
+	ReasonDeclined        = "access_denied" // only of Redeem
 )
 
 // retryAfter is what a client is asked to wait for: as long as a breaker stays open.
 const retryAfter = breakerPause
 
-// Error says why a token proves nothing.
+// Error says why a token, or the answer to a redirect, proves nothing.
 type Error struct {
 	Reason     string        // one of the Reason… constants; empty if Ours
 	Say        string        // for the client, who holds the token: no body, id or secret of ours

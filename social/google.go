@@ -188,5 +188,8 @@ func (g *google) ask(ctx context.Context, q request) error {
 func (g *google) Check(ctx context.Context) error {
 	ctx, cancel := g.calls.within(ctx)
 	defer cancel()
-	return g.checkKeys(ctx)
+	if err := g.checkKeys(ctx); err != nil || !g.Redirects() {
+		return err
+	}
+	return g.checkClient(ctx, g.tokenEndpoint())
 }

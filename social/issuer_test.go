@@ -51,7 +51,10 @@ func newIssuer(t *testing.T) *issuer {
 	i.json("/.well-known/openid-configuration", map[string]any{
 		"issuer": i.url, "jwks_uri": i.url + "/jwks",
 		"userinfo_endpoint": i.url + "/userinfo", "introspection_endpoint": i.url + "/introspect",
+		"authorization_endpoint": i.url + "/authorize?tenant=1", "token_endpoint": i.url + "/token",
+		"authorization_response_iss_parameter_supported": true,
 	})
+	i.status("/token", 400, map[string]any{"error": "invalid_grant"})
 	rsaKey, ecKey := testKeys()
 	i.json("/jwks", map[string]any{"keys": []any{publicKey("r", rsaKey.Public()), publicKey("e", ecKey.Public())}})
 	return i
@@ -82,6 +85,13 @@ func (i *issuer) answer(path string, h http.HandlerFunc) {
 
 func (i *issuer) json(path string, body any) {
 	i.answer(path, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(body) })
+}
+
+func (i *issuer) status(path string, status int, body any) {
+	i.answer(path, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		json.NewEncoder(w).Encode(body)
+	})
 }
 
 func (i *issuer) asked(path string) int {

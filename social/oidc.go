@@ -20,10 +20,14 @@ type generic struct {
 
 // metadata is what we use of a discovery document (OIDC Discovery §3).
 type metadata struct {
-	Issuer     string `json:"issuer"`
-	JWKS       string `json:"jwks_uri"`
-	UserInfo   string `json:"userinfo_endpoint"`
-	Introspect string `json:"introspection_endpoint"` // RFC 8414 §2
+	Issuer        string   `json:"issuer"`
+	JWKS          string   `json:"jwks_uri"`
+	UserInfo      string   `json:"userinfo_endpoint"`
+	Introspect    string   `json:"introspection_endpoint"` // RFC 8414 §2
+	Authorization string   `json:"authorization_endpoint"`
+	Token         string   `json:"token_endpoint"`
+	TokenAuth     []string `json:"token_endpoint_auth_methods_supported"`
+	NamesItself   truth    `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
 }
 
 func newOIDC(cfg Config) (*generic, error) {
@@ -70,6 +74,7 @@ func (g *generic) discover(ctx context.Context) (metadata, time.Duration, error)
 	}
 	for _, e := range []struct{ key, value string }{
 		{"jwks_uri", m.JWKS}, {"userinfo_endpoint", m.UserInfo}, {"introspection_endpoint", m.Introspect},
+		{"authorization_endpoint", m.Authorization}, {"token_endpoint", m.Token},
 	} {
 		if e.value == "" {
 			continue
@@ -102,13 +107,21 @@ func (g *generic) keysAddress(ctx context.Context) (string, error) {
 	return uri, err
 }
 
-// Check reads discovery and keys. If access tokens are taken, it asks about a
-// token that cannot be: a provider that accepts our credentials says so.
+// Check reads discovery and keys, and tries to spend a code that cannot be. If
+// access tokens are taken, it asks about a token that cannot be: a provider
+// that accepts our credentials says so.
 func (g *generic) Check(ctx context.Context) error {
 	ctx, cancel := g.calls.within(ctx)
 	defer cancel()
-	if err := g.checkKeys(ctx); err != nil || !g.cfg.AccessTokens {
+	if err := g.checkKeys(ctx); err != nil {
 		return err
+	}
+	return errors.Join(g.checkRedirects(ctx), g.checkIntrospects(ctx))
+}
+
+func (g *generic) checkIntrospects(ctx context.Context) error {
+	if !g.cfg.AccessTokens {
+		return nil
 	}
 	if _, err := g.introspect(ctx, "gatehouse-check"); err != nil {
 		return fmt.Errorf("%s's introspection does not work: %w", g.cfg.Name, err)

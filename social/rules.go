@@ -31,7 +31,10 @@ func (a *adapter) checkClaims(t Token, c *claims) error {
 	if err := a.checkTimes(c); err != nil {
 		return err
 	}
-	return a.checkNonce(t.Nonce, c.Nonce)
+	if err := a.checkNonce(t.Nonce, c.Nonce); err != nil {
+		return err
+	}
+	return a.checkOwn(t, c)
 }
 
 // checkSubject keeps the key within what OIDC Core §2 allows, so that every

@@ -3,6 +3,7 @@ package social
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 	"time"
 )
 
@@ -21,6 +22,8 @@ type Token struct {
 	Text      string
 	Nonce     string   // as the client began the sign-in with; empty: it says none
 	Audiences []string // those of the provider's audiences that this client may bring; empty: all
+
+	own *own // set by Redeem, whose tokens must fit more
 }
 
 // Identity is one person at one provider. Its key is (Provider, Subject),
@@ -44,15 +47,19 @@ type Identity struct {
 	Replay        []byte          // 32 bytes that are the same for each use of this very token; nil: it may be used again
 }
 
-// Provider verifies tokens that one identity provider has issued. Every error
-// of Verify and SignedRequest is an *Error. It is safe for concurrent use.
+// Provider verifies tokens that one identity provider has issued, and signs
+// people in there by redirect. Every error of Verify, AuthorizationURL, Redeem
+// and SignedRequest is an *Error. It is safe for concurrent use.
 type Provider interface {
 	Name() string
 	Issuers() []string // values of iss by which a JWT chooses this provider
 	Policy() Policy
 	Verify(ctx context.Context, t Token) (*Identity, error)
-	SignedRequest(text string) (subject string, err error) // who removed our app, as posted to a callback (Facebook only)
-	Check(ctx context.Context) error                       // keys can be fetched, the app's credentials are right; in words
+	Redirects() bool                                                                 // whether it is configured for sign-in by redirect
+	AuthorizationURL(ctx context.Context, r Redirection) (string, error)             // where the browser is sent; only a generic provider may be called for it
+	Redeem(ctx context.Context, r Redirection, answer url.Values) (*Identity, error) // answer: the parameters with which the browser came back
+	SignedRequest(text string) (subject string, err error)                           // who removed our app, as posted to a callback (Facebook only)
+	Check(ctx context.Context) error                                                 // keys can be fetched, the app's credentials are right; in words
 	Health() Health
 }
 

@@ -60,6 +60,10 @@ func (c *Config) validateKind() error {
 		return fmt.Errorf("issuer: %s has its own", c.Kind)
 	}
 	switch c.Kind {
+	case "google":
+		if c.ClientSecret != "" && c.ClientID == "" {
+			return errors.New("client_secret: google needs client_id with it")
+		}
 	case "facebook":
 		if c.ClientID == "" || c.ClientSecret == "" {
 			return errors.New("client_id, client_secret: facebook needs the app's id and secret")
@@ -98,9 +102,12 @@ func (c *Config) validateAddresses() error {
 	for _, a := range []struct{ key, value string }{
 		{"issuer", c.Issuer},
 		{"jwks_uri", c.JWKSURI},
+		{"authorization_url", c.AuthorizationURL},
+		{"token_url", c.TokenURL},
 		{"tokeninfo_url", c.TokenInfoURL},
 		{"userinfo_url", c.UserInfoURL},
 		{"graph_url", c.GraphURL},
+		{"dialog_url", c.DialogURL},
 		{"introspection_url", c.IntrospectURL},
 	} {
 		if a.value == "" {

@@ -55,9 +55,14 @@ func serve(t *testing.T, h http.Handler) string {
 
 // provider is social.New for a test, with more patience than there is need for:
 // a busy machine is no fault. A client of the test's own has the default.
-func provider(t *testing.T, cfg social.Config) social.Provider {
+func provider(t *testing.T, cfg social.Config, change ...func(*social.Config)) social.Provider {
 	t.Helper()
 	cfg.AllowLoopback = true
+	for _, c := range change {
+		if c != nil {
+			c(&cfg)
+		}
+	}
 	if cfg.HTTPClient == nil && cfg.CallTimeout == 0 {
 		cfg.ConnectTimeout, cfg.CallTimeout, cfg.TotalTimeout = 20*time.Second, 20*time.Second, 40*time.Second
 	}

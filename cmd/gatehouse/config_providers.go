@@ -35,9 +35,12 @@ func providerKeys(p *social.Config) []key {
 		{at + "issuer", "", false, "", text(&p.Issuer)},
 		{at + "graph_version", "", false, "", text(&p.GraphVersion)},
 		{at + "jwks_uri", "", false, "", text(&p.JWKSURI)},
+		{at + "authorization_url", "", false, "", text(&p.AuthorizationURL)},
+		{at + "token_url", "", false, "", text(&p.TokenURL)},
 		{at + "tokeninfo_url", "", false, "", text(&p.TokenInfoURL)},
 		{at + "userinfo_url", "", false, "", text(&p.UserInfoURL)},
 		{at + "graph_url", "", false, "", text(&p.GraphURL)},
+		{at + "dialog_url", "", false, "", text(&p.DialogURL)},
 		{at + "introspection_url", "", false, "", text(&p.IntrospectURL)},
 	}
 }
@@ -77,7 +80,8 @@ func (c Config) newProviders(log *slog.Logger) ([]social.Provider, error) {
 // the configuration names one: no discovery document can lead there.
 func (c Config) newProvider(p social.Config, log *slog.Logger) (social.Provider, error) {
 	p.Log = log
-	p.AllowLoopback = slices.ContainsFunc([]string{p.Issuer, p.JWKSURI, p.TokenInfoURL, p.UserInfoURL, p.GraphURL, p.IntrospectURL},
+	p.AllowLoopback = slices.ContainsFunc([]string{p.Issuer, p.JWKSURI, p.AuthorizationURL, p.TokenURL, p.TokenInfoURL, p.UserInfoURL,
+		p.GraphURL, p.DialogURL, p.IntrospectURL},
 		func(address string) bool {
 			u, err := url.Parse(address)
 			return err == nil && u.Scheme == "http" && isLoopback(u.Hostname())

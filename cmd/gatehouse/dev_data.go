@@ -113,10 +113,10 @@ func (d *devData) complete() {
 		d.Clients[id] = client
 	}
 	for name, app := range map[string]devApp{
-		"google":   {ClientID: "1000000000000-dev.apps.googleusercontent.com"},
+		"google":   {ClientID: "1000000000000-dev.apps.googleusercontent.com", ClientSecret: rand.Text()},
 		"facebook": {ClientID: "1000000000000001", ClientSecret: rand.Text()},
 	} {
-		if _, ok := d.StandIns[name]; !ok {
+		if d.StandIns[name].ClientSecret == "" { // Google's had none at first
 			d.StandIns[name] = app
 		}
 	}

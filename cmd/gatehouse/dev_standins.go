@@ -31,7 +31,7 @@ func (p *devProcess) googleHandler() (http.Handler, error) {
 	p.cfg.addProvider(app.google(base))
 	p.standing["google"] = devProvider{base, app.ClientID}
 	return whenAsked(func() http.Handler {
-		g := socialtest.NewGoogle(socialtest.GoogleConfig{ClientIDs: []string{app.ClientID}})
+		g := socialtest.NewGoogle(socialtest.GoogleConfig{ClientIDs: []string{app.ClientID}, ClientSecret: app.ClientSecret})
 		g.SetURL(base)
 		return g
 	}), nil
@@ -58,7 +58,8 @@ func whenAsked(make func() http.Handler) http.Handler {
 // google is the provider of which base is the stand-in; so is facebook.
 func (a devApp) google(base string) social.Config {
 	return social.Config{
-		Name: "google", Audiences: []string{a.ClientID}, AccessTokens: true,
+		Name: "google", ClientID: a.ClientID, ClientSecret: a.ClientSecret, AccessTokens: true,
+		AuthorizationURL: base + "/o/oauth2/v2/auth", TokenURL: base + "/token",
 		JWKSURI: base + "/oauth2/v3/certs", TokenInfoURL: base + "/tokeninfo", UserInfoURL: base + "/v1/userinfo",
 	}
 }
@@ -66,7 +67,7 @@ func (a devApp) google(base string) social.Config {
 func (a devApp) facebook(base string) social.Config {
 	return social.Config{
 		Name: "facebook", ClientID: a.ClientID, ClientSecret: a.ClientSecret,
-		JWKSURI: base + "/.well-known/oauth/openid/jwks/", GraphURL: base,
+		JWKSURI: base + "/.well-known/oauth/openid/jwks/", GraphURL: base, DialogURL: base + "/dialog/oauth",
 	}
 }
 

@@ -35,7 +35,8 @@ type providerJSON struct {
 	Audiences []string `json:"audiences"`
 	SignUp    string   `json:"sign_up"`
 	AutoLink  bool     `json:"auto_link"`
-	Problem   string   `json:"problem,omitempty"` // why serve would refuse it
+	Redirect  string   `json:"redirect_uri,omitempty"` // to be registered there; absent: no sign-in by redirect, or no issuer yet
+	Problem   string   `json:"problem,omitempty"`      // why serve would refuse it
 }
 
 func newListProviders(o *options) *cobra.Command {
@@ -56,6 +57,9 @@ func newListProviders(o *options) *cobra.Command {
 					rows[i].Problem = err.Error()
 				} else {
 					rows[i].Issuers = p.Issuers()
+					if p.Redirects() && c.Issuer != "" {
+						rows[i].Redirect = c.Issuer + "/signin/" + p.Name() + "/callback"
+					}
 				}
 			}
 			return o.print(cmd, list[providerJSON]{Items: rows}, func(w io.Writer) error {
@@ -82,7 +86,8 @@ func newCheckProviders(o *options) *cobra.Command {
 		Use:   "check [NAME…]",
 		Short: "Fetch the providers' keys and try our credentials there (exit code 1 if anything is wrong)",
 		Long: `Fetch the providers' keys and try our credentials there (exit code 1 if
-anything is wrong). It needs no database and no running server.
+anything is wrong). It needs no database and no running server. Whether a
+provider knows our redirect URI shows only when somebody signs in.
 
 With --data it checks the stand-ins of a gatehouse dev that runs on that
 folder; one that listens elsewhere than by default needs the same --stub-… flags.`,

@@ -27,6 +27,9 @@ func (f *Facebook) dialog(w http.ResponseWriter, r *http.Request) {
 	if query.Has("state") {
 		back.Set("state", query.Get("state"))
 	}
+	if iss := f.issParameter(""); iss != "" {
+		back.Set("iss", iss)
+	}
 	email, how := ask(w, r, signInPage{"Facebook", query.Get("client_id"), query.Get("login_hint"), false})
 	switch how {
 	case asked:
@@ -81,7 +84,7 @@ func (f *Facebook) accessToken(w http.ResponseWriter, r *http.Request) {
 	case !spent.verified(r.FormValue("code_verifier")):
 		e.Message = "Invalid code_verifier parameter."
 	default:
-		made := f.grant(spent.who, facebookTokenLife)
+		made := f.grant(f.spoiled(spent.who), facebookTokenLife)
 		answer(w, http.StatusOK, map[string]any{
 			"access_token": f.remember(made), "token_type": "bearer", "expires_in": int64(facebookTokenLife.Seconds()),
 		})

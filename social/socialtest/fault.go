@@ -19,6 +19,11 @@ const (
 	faultFalse       = "false"        // 200 with the body false, as Facebook at times says
 	faultHuge        = "huge"         // 200 with 10 MB of JSON
 	faultReset       = "reset"        // the connection ends without an answer
+
+	// Modes of sign-in by redirect, in which all looks well but one thing.
+	faultWrongIss      = "wrong_iss"      // the browser comes back with another provider's iss
+	faultWrongNonce    = "wrong_nonce"    // Google: the ID token of a code has another nonce
+	faultOtherAudience = "other_audience" // a code's tokens are another app's
 )
 
 const (
@@ -28,10 +33,12 @@ const (
 
 var faults = []string{
 	faultOK, faultSlow, faultDown, faultRateLimited, faultGarbage, faultRotateKeys, faultFalse, faultHuge, faultReset,
+	faultWrongIss, faultWrongNonce, faultOtherAudience,
 }
 
 // SetFault makes every path of the provider fail in one way: ok, slow, down,
-// rate_limited, garbage, false, huge, reset. rotate_keys happens once and
+// rate_limited, garbage, false, huge, reset. wrong_iss, wrong_nonce and
+// other_audience spoil sign-in by redirect only. rotate_keys happens once and
 // leaves the mode. An error says that the mode is unknown.
 func (s *standIn) SetFault(mode string) error {
 	known := false
@@ -64,7 +71,7 @@ func (s *standIn) faultNow() (mode string, changed <-chan struct{}) {
 func (s *standIn) failing(w http.ResponseWriter, r *http.Request) bool {
 	mode, changed := s.faultNow()
 	switch mode {
-	case faultOK:
+	case faultOK, faultWrongIss, faultWrongNonce, faultOtherAudience:
 		return false
 	case faultSlow:
 		wait(r, changed)
@@ -84,6 +91,25 @@ func (s *standIn) failing(w http.ResponseWriter, r *http.Request) bool {
 		panic(http.ErrAbortHandler)
 	}
 	return true
+}
+
+// spoiled is whom a code stands for, as the mode in force misrepresents it.
+func (s *standIn) spoiled(who TokenOptions) TokenOptions {
+	switch mode, _ := s.faultNow(); mode {
+	case faultWrongNonce:
+		who.Nonce = "another-nonce"
+	case faultOtherAudience:
+		who.Aud = "1000000000000666"
+	}
+	return who
+}
+
+// issParameter is what an authorization answer says whose it is (RFC 9207).
+func (s *standIn) issParameter(issuer string) string {
+	if mode, _ := s.faultNow(); mode == faultWrongIss {
+		return "https://evil.example"
+	}
+	return issuer
 }
 
 func unavailable(w http.ResponseWriter) {

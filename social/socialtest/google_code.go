@@ -19,7 +19,7 @@ func (g *Google) authorize(w http.ResponseWriter, r *http.Request) {
 		refuse(w, status, code, message)
 		return
 	}
-	back := url.Values{}
+	back := url.Values{"iss": {g.issParameter(googleIssuer)}} // though its discovery does not say so
 	if query.Has("state") {
 		back.Set("state", query.Get("state"))
 	}
@@ -138,7 +138,7 @@ func formDecoded(text string) string {
 
 // issue answers with the tokens of a code.
 func (g *Google) issue(w http.ResponseWriter, spent code) {
-	made := g.grant(spent.who)
+	made := g.grant(g.spoiled(spent.who))
 	accessToken := g.remember(made)
 	body := map[string]any{
 		"access_token": accessToken, "token_type": "Bearer", "scope": made.Scope,
