@@ -144,14 +144,21 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *authorization
 		s.pages.Write(w, http.StatusOK, page)
 		return
 	}
-	to := a.redirectURI
-	switch { // the rest of it stays as it was registered, to the letter
-	case !strings.Contains(to, "?"):
-		to += "?"
-	case !strings.HasSuffix(to, "?"):
-		to += "&"
+	redirect(w, r, withQuery(a.redirectURI, values))
+}
+
+// withQuery adds parameters to a client's URI; the rest of it stays as it was
+// registered, to the letter.
+func withQuery(uri string, values url.Values) string {
+	switch {
+	case len(values) == 0:
+		return uri
+	case !strings.Contains(uri, "?"):
+		uri += "?"
+	case !strings.HasSuffix(uri, "?"):
+		uri += "&"
 	}
-	redirect(w, r, to+values.Encode())
+	return uri + values.Encode()
 }
 
 // redirect sends the browser on, by GET.

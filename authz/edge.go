@@ -99,10 +99,8 @@ func (s *Server) edge(rt route) http.Handler {
 		case rt.methods != "" && !slices.Contains(methods, r.Method):
 			h.Set("Allow", rt.methods)
 			writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request", "error_description": "Use " + rt.methods + " here."})
-		case rt.kind == aPage && s.crossing.Check(r) != nil:
-			s.failPage(w, r, &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusForbidden, page: pages.ErrorForm})
 		case rt.kind == aPage && r.Method == http.MethodPost:
-			if err := s.store.AllowForm(r.Context(), s.cfg.Limits, ev.limitAddress()); err != nil {
+			if err := s.checkOwnForm(r); err != nil {
 				s.failPage(w, r, err)
 				return
 			}
@@ -114,6 +112,15 @@ func (s *Server) edge(rt route) http.Handler {
 			rt.handler(w, r)
 		}
 	})
+}
+
+// checkOwnForm holds what every form of a page of ours keeps: it comes from there
+// alone, and not too often.
+func (s *Server) checkOwnForm(r *http.Request) error {
+	if s.crossing.Check(r) != nil {
+		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusForbidden, page: pages.ErrorForm}
+	}
+	return s.store.AllowForm(r.Context(), s.cfg.Limits, eventOf(r.Context()).limitAddress())
 }
 
 func (s *Server) panicked(w http.ResponseWriter, rt route) {

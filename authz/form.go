@@ -29,7 +29,7 @@ var maxParameter = map[string]int{
 	"subject_token": 16 << 10, "actor_token": 2000, "subject_token_type": 200, "actor_token_type": 200, "requested_token_type": 200,
 	"subject_issuer": 500, "requested_issuer": 500, "nonce": 500,
 	"code": 200, "code_verifier": 200, "code_challenge": 200, "redirect_uri": 2000, "state": 4000, "id_token_hint": 8000, "login_hint": 500,
-	"email": 2 * store.MaxEmail,
+	"email": 2 * store.MaxEmail, "post_logout_redirect_uri": 2000, "logout_hint": 500, "ui_locales": 500,
 }
 
 // readForm parses the body of a POST strictly: parameters in the body alone

@@ -6,9 +6,12 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 
 	"github.com/go-jose/go-jose/v4"
 )
+
+var errForeignToken = errors.New("not signed by a key of this server")
 
 var stubKey, _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 
@@ -31,11 +34,11 @@ func (s *Server) sign(ctx context.Context, algorithm string, claims any) (string
 func (s *Server) verifyOwn(ctx context.Context, token string, claims any) error {
 	obj, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
-		return err
+		return errForeignToken
 	}
 	text, err := obj.Verify(&stubKey.PublicKey)
 	if err != nil {
-		return err
+		return errForeignToken
 	}
 	return json.Unmarshal(text, claims)
 }

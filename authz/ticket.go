@@ -9,15 +9,23 @@ import (
 	"github.com/ory/fosite"
 )
 
-// ticket is what goes with somebody through the pages: the authorization
-// request that brought them. It is sealed, so that what comes back is what was
-// sent, and needs no row.
+// ticket is what goes with somebody through the pages: the request that brought
+// them, as a rule an authorization request. It is sealed, so that what comes back
+// is what was sent, and needs no row.
 type ticket struct {
 	Asked   time.Time `json:"asked"`
+	Page    string    `json:"page,omitempty"`    // whose ticket it is, one of page…; empty: on the way to a client, or by themselves
 	Query   string    `json:"query,omitempty"`   // the request's parameters; empty: they came by themselves
-	Session string    `json:"session,omitempty"` // who was asked for consent, by the id of the login session
-	Scope   string    `json:"scope,omitempty"`   // and for what
+	Session string    `json:"session,omitempty"` // who was asked, by the id of the login session
+	Scope   string    `json:"scope,omitempty"`   // for consent to what
+	Notice  string    `json:"notice,omitempty"`  // what the account's page says was done
 }
+
+// Pages with tickets that no other page takes.
+const (
+	pageLogout  = "logout"
+	pageAccount = "account"
+)
 
 const ticketContext = "ticket"
 
@@ -29,12 +37,17 @@ func (s *Server) sealTicket(t ticket) string {
 	return strict.EncodeToString(s.keys.seal(atBrowser, ticketContext, text))
 }
 
-// readTicket opens one that is not too old; an empty text is an empty ticket.
+// readTicket opens one that is not too old, of somebody who is on the way to a
+// client; an empty text is that of somebody who came by themselves.
 func (s *Server) readTicket(text string) (ticket, error) {
-	var t ticket
 	if text == "" {
-		return t, nil
+		return ticket{Asked: s.store.Now()}, nil
 	}
+	return s.readTicketOf("", text)
+}
+
+// readTicketOf opens one of this page's.
+func (s *Server) readTicketOf(page, text string) (t ticket, err error) {
 	sealed, err := strict.DecodeString(text)
 	if err == nil {
 		sealed, err = s.keys.open(atBrowser, ticketContext, sealed)
@@ -42,7 +55,7 @@ func (s *Server) readTicket(text string) (ticket, error) {
 	if err == nil {
 		err = json.Unmarshal(sealed, &t)
 	}
-	if err != nil || s.store.Now().Sub(t.Asked) > ticketLife {
+	if err != nil || t.Page != page || s.store.Now().Sub(t.Asked) > ticketLife {
 		return ticket{}, &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonExpired}
 	}
 	return t, nil
@@ -57,7 +70,7 @@ func (s *Server) goTo(w http.ResponseWriter, path string, t ticket) {
 // withTicket is the address of a page of ours: of this server alone, whatever
 // the request said its host was.
 func (s *Server) withTicket(path string, t ticket) string {
-	if t == (ticket{}) {
+	if t.Page == "" && t.Query == "" { // whoever came by themselves needs none
 		return s.base + path
 	}
 	return s.base + path + "?" + url.Values{"ticket": {s.sealTicket(t)}}.Encode()

@@ -142,7 +142,7 @@ func newWorld(t *testing.T, databaseURL string) *world {
 	openid := store.Client{Scope: store.ParseWords(openidScope + " read write"), DefaultScope: readWrite, RotateRefresh: true,
 		GrantTypes: store.Words{store.GrantAuthorizationCode, store.GrantRefreshToken, store.GrantTokenExchange}}
 	for _, c := range []store.Client{
-		{ID: "site", Name: "The Site", Type: store.Confidential, FirstParty: true, RedirectURIs: store.Words{callback}, Audience: store.Words{"https://api.example.com", "https://other.example.com"}},
+		{ID: "site", Name: "The Site", Type: store.Confidential, FirstParty: true, RedirectURIs: store.Words{callback}, PostLogoutRedirectURIs: store.Words{afterLogout, afterLogout + "?x=1"}, Audience: store.Words{"https://api.example.com", "https://other.example.com"}},
 		{ID: "partner", Name: "A Partner", Type: store.Public, RedirectURIs: store.Words{callback, "https://partner.example.com/cb?x=1", "http://127.0.0.1/cb", "com.example.app:/cb"}, IDTokenSignedResponseAlg: "ES256", Origins: store.Words{"https://app.example.com"}},
 	} {
 		c.Scope, c.DefaultScope, c.GrantTypes, c.RotateRefresh = openid.Scope, openid.DefaultScope, openid.GrantTypes, true

@@ -72,12 +72,17 @@ func (s *Store) Consents(ctx context.Context, accountID string) ([]Consent, erro
 }
 
 // WithdrawConsent forgets what the account allowed a client, and ends the
-// grants that the client has of it. ErrNotFound if there was nothing.
+// grants and the codes that the client has of it. ErrNotFound if there was
+// nothing.
 func (s *Store) WithdrawConsent(ctx context.Context, accountID, clientID string) error {
 	if !isID(accountID) {
 		return ErrNotFound
 	}
 	return s.revokeAfter(ctx, func(tx *gorm.DB) *gorm.DB {
-		return tx.Where("account_id = ? AND client_id = ?", accountID, clientID).Delete(&Consent{})
+		done := tx.Where("account_id = ? AND client_id = ?", accountID, clientID).Delete(&Consent{})
+		if done.Error == nil && done.RowsAffected > 0 {
+			done.Error = tx.Where("account_id = ? AND client_id = ? AND spent_at IS NULL", accountID, clientID).Delete(&Code{}).Error
+		}
+		return done
 	}, "account_id = ? AND client_id = ?", accountID, clientID)
 }

@@ -1,0 +1,136 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"gatehouse/authz/pages"
+	"gatehouse/store"
+)
+
+// accountPage serves GET /account, where somebody looks after their sign-ins.
+func (s *Server) accountPage(w http.ResponseWriter, r *http.Request) {
+	noStore(w.Header())
+	in := s.signedInHere(w, r)
+	if in == nil {
+		return
+	}
+	page, err := s.pageOfAccount(r.Context(), in)
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	if t, err := s.readTicketOf(pageAccount, r.URL.Query().Get("ticket")); err == nil {
+		page.Notice = t.Notice // an old one says nothing
+	}
+	s.pages.Write(w, http.StatusOK, *page)
+}
+
+// signedInHere is who is signed in; nil if it has answered by the page to sign
+// in at, from which the way on is here.
+func (s *Server) signedInHere(w http.ResponseWriter, r *http.Request) *store.SignedIn {
+	in, err := s.signedIn(r)
+	switch {
+	case err != nil:
+		s.failPage(w, r, err)
+		return nil
+	case in == nil:
+		s.goTo(w, "/signin", ticket{})
+		return nil
+	}
+	eventOf(r.Context()).account = in.AccountID
+	return in
+}
+
+// pageOfAccount is the page of an account.
+func (s *Server) pageOfAccount(ctx context.Context, in *store.SignedIn) (*pages.Account, error) {
+	page := &pages.Account{Account: accountName(&in.Account), EmailVerified: in.Account.EmailState == store.EmailProven}
+	sessions, err := s.store.LoginSessions(ctx, in.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range sessions {
+		page.Sessions = append(page.Sessions, pages.Session{
+			ID: l.ID, Device: l.UserAgent, Address: l.Address, SignedInAt: l.AuthTime, LastSeenAt: l.SeenAt, Current: l.ID == in.ID})
+	}
+	identities, err := s.store.Identities(ctx, in.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range identities {
+		page.Identities = append(page.Identities, pages.Identity{ID: i.ID, Provider: i.Provider, Name: i.Provider, Email: i.Email})
+	}
+	consents, err := s.store.Consents(ctx, in.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range consents {
+		name, err := s.clientNamed(ctx, c.ClientID)
+		if err != nil {
+			return nil, err
+		}
+		page.Applications = append(page.Applications, pages.Application{ClientID: c.ClientID, Name: name, Scopes: c.Scope, GrantedAt: c.GrantedAt})
+	}
+	return page, nil
+}
+
+// accountForm reads a form of that page, with who sent it; nil if it has
+// answered.
+func (s *Server) accountForm(w http.ResponseWriter, r *http.Request) (*store.SignedIn, url.Values) {
+	noStore(w.Header())
+	form, err := readForm(w, r)
+	if err != nil {
+		s.failPage(w, r, err)
+		return nil, nil
+	}
+	return s.signedInHere(w, r), form
+}
+
+// endSessionForm serves POST /account/end-session: one session, or by the id
+// others all but this browser's.
+func (s *Server) endSessionForm(w http.ResponseWriter, r *http.Request) {
+	in, form := s.accountForm(w, r)
+	if in == nil {
+		return
+	}
+	id := form.Get("id")
+	var err error
+	switch id {
+	case "":
+		err = orInvalid(nil)
+	case "others":
+		_, err = s.store.EndLoginSessions(r.Context(), in.AccountID, in.ID, in.AccountID)
+	default:
+		err = s.store.EndLoginSession(r.Context(), in.AccountID, id, in.AccountID)
+	}
+	if err == nil && id == in.ID {
+		s.goTo(w, "/oauth2/logout", ticket{}) // where nobody is signed in any more
+		return
+	}
+	s.backToAccount(w, r, err, pages.NoticeSessionEnded)
+}
+
+// revokeApplicationForm serves POST /account/revoke-application.
+func (s *Server) revokeApplicationForm(w http.ResponseWriter, r *http.Request) {
+	in, form := s.accountForm(w, r)
+	if in == nil {
+		return
+	}
+	err := orInvalid(nil)
+	if id := form.Get("client_id"); id != "" {
+		err = s.store.WithdrawConsent(r.Context(), in.AccountID, id)
+	}
+	s.backToAccount(w, r, err, pages.NoticeApplicationRevoked)
+}
+
+// backToAccount shows what is there after a form of the page. What it was to end
+// and is not there has ended.
+func (s *Server) backToAccount(w http.ResponseWriter, r *http.Request, err error, notice string) {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		s.failPage(w, r, err)
+		return
+	}
+	s.goTo(w, "/account", ticket{Asked: s.store.Now(), Page: pageAccount, Notice: notice})
+}
