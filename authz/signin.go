@@ -38,13 +38,14 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 		s.failPage(w, r, err)
 		return
 	}
-	if t.Link = s.linkOf(r, t); t.Link != nil {
-		page.Linking, page.Email = providerLabel(t.Link.Provider), cmp.Or(page.Email, t.Link.Email)
-	}
+	t.Link = s.linkOf(r, t)
 	page.Ticket, page.Providers = s.sealTicket(t), s.waysIn(t)
 	page.SignUpURL, page.ForgotURL = s.withTicket("/signup", t), s.withTicket("/forgot", t)
-	if in != nil && page.Email == "" {
-		page.Email, page.Reauthenticate = in.Account.Email, true
+	if in != nil {
+		page.Email, page.Reauthenticate = cmp.Or(page.Email, in.Account.Email), true
+	}
+	if t.Link != nil {
+		page.Email, page.Linking = cmp.Or(page.Email, t.Link.Email), providerLabel(t.Link.Provider)
 	}
 	var targets []string
 	if a != nil {
