@@ -210,7 +210,7 @@ func TestDRFDisconnectBackendRefusals(t *testing.T) {
 		w.configureDRF(nil)
 		w.addClient(store.Client{ID: "web"})
 		f := store.Federated{Provider: "google", Subject: "1", Actor: "test"}
-		if _, err := w.store.LinkIdentity(context.Background(), f, w.signedIn("web"), nil, time.Time{}); err != nil {
+		if _, err := w.store.LinkIdentity(context.Background(), f, w.signedIn("web").Presence(), nil, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		for _, tt := range []struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"gatehouse/authz/pages"
 	"gatehouse/store"
@@ -25,7 +26,8 @@ func (s *Server) accountPage(w http.ResponseWriter, r *http.Request) {
 	if t, err := s.readTicketOf(pageAccount, r.URL.Query().Get("ticket")); err == nil {
 		page.Notice = t.Notice // an old one says nothing
 	}
-	s.pages.Write(w, http.StatusOK, *page)
+	// Its forms lead to providers, which are at https, or on loopback like us.
+	s.pages.Write(w, http.StatusOK, *page, pages.Targets(s.cfg.Issuer)...)
 }
 
 // signedInHere is who is signed in; nil if it has answered by the page to sign
@@ -60,8 +62,11 @@ func (s *Server) pageOfAccount(ctx context.Context, in *store.SignedIn) (*pages.
 		return nil, err
 	}
 	for _, i := range identities {
-		page.Identities = append(page.Identities, pages.Identity{ID: i.ID, Provider: i.Provider, Name: i.Provider, Email: i.Email})
+		page.Identities = append(page.Identities, pages.Identity{ID: i.ID, Provider: providerLabel(i.Provider), Name: i.Provider, Email: i.Email})
 	}
+	page.Linkable = slices.DeleteFunc(s.waysIn(ticket{}), func(p pages.Provider) bool {
+		return slices.ContainsFunc(identities, func(i store.Identity) bool { return i.Provider == p.Name && i.Subject != nil })
+	})
 	consents, err := s.store.Consents(ctx, in.AccountID)
 	if err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ func (x exchangeGrant) fromProvider(ctx context.Context, req fosite.AccessReques
 	if err != nil {
 		return err
 	}
-	known, err := x.accountOf(ctx, identity, provider.Policy(), client)
+	known, err := x.accountOf(ctx, identity, provider.Policy(), client.ID)
 	if err != nil {
 		return err
 	}
@@ -71,8 +71,8 @@ func (s *Server) verified(ctx context.Context, p social.Provider, client *store.
 		}
 	}
 	identity, err := p.Verify(ctx, t)
-	if refused := new(social.Error); err == nil || !errors.As(err, &refused) || refused.Ours || refused.Reason == social.ReasonProviderDown {
-		forgive() // not the bearer's fault
+	if blameless(err) {
+		forgive()
 	}
 	if err != nil {
 		return nil, ofProvider(p, err)
@@ -81,6 +81,13 @@ func (s *Server) verified(ctx context.Context, p social.Provider, client *store.
 		return nil, invalidRequest("The subject_token's may_act is too long.")
 	}
 	return identity, nil
+}
+
+// blameless tells whether what an adapter answered is nobody's failed try.
+func blameless(err error) bool {
+	var refused *social.Error
+	return err == nil || !errors.As(err, &refused) || refused.Ours ||
+		refused.Reason == social.ReasonProviderDown || refused.Reason == social.ReasonDeclined
 }
 
 // ofProvider puts an adapter's refusal into OAuth's words. A subject token that

@@ -38,6 +38,18 @@ var maxParameter = map[string]int{
 // as if it were not there (RFC 6749 §3.2). It leaves them in r.PostForm, where
 // fosite looks too.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	form, err := parseForm(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if r.PostForm, err = checkedForm(form); err != nil {
+		return nil, err
+	}
+	return form, nil
+}
+
+// parseForm is readForm without its rules for parameters.
+func parseForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.URL.RawQuery != "" || r.URL.ForceQuery {
 		return nil, invalidRequest("Send the parameters in the body, not in the URL.")
 	}
@@ -53,9 +65,6 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, invalidRequest("The body is not a well-formed form.")
-	}
-	if r.PostForm, err = checkedForm(form); err != nil {
-		return nil, err
 	}
 	return form, nil
 }

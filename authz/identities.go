@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/ory/fosite"
 
+	"gatehouse/authz/pages"
 	"gatehouse/social"
 	"gatehouse/store"
 )
@@ -107,24 +108,29 @@ func (s *Server) link(w http.ResponseWriter, r *http.Request) (*store.Identity, 
 	if err != nil {
 		return nil, 0, err
 	}
-	return s.linkTo(ctx, who, id)
+	identity, status, err := s.linkTo(ctx, who.Presence(), id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = bearerError("invalid_token", "The access token has ended, or its account has.")
+	}
+	return identity, status, err
 }
 
-// linkTo links the identity to the account; one that is linked to it already
-// stays, one that is another's is refused and never moved.
-func (s *Server) linkTo(ctx context.Context, who *store.SubjectToken, id *social.Identity) (*store.Identity, int, error) {
+// linkTo links the identity to the account of who is signed in; one that is
+// linked to it already stays, one that is another's is refused and never moved.
+// ErrNotFound if they are not signed in any more.
+func (s *Server) linkTo(ctx context.Context, who store.Presence, id *social.Identity) (*store.Identity, int, error) {
 	f := store.Federated{Provider: id.Provider, Subject: id.Subject, Email: id.Email, Verified: id.EmailVerified,
-		Actor: *who.AccountID, Reason: "its owner asked for it"}
-	owner, err := s.store.Account(ctx, *who.AccountID)
+		Actor: who.AccountID, Reason: "its owner asked for it"}
+	owner, err := s.store.Account(ctx, who.AccountID)
 	if err == nil {
 		f.Mail, err = s.linkedNotice(owner, id.Provider)
 	}
 	if err != nil {
-		return nil, 0, linkingEnded(err)
+		return nil, 0, err
 	}
 	for range 2 {
 		known, err := s.store.IdentityOf(ctx, id.Provider, id.Subject)
-		if err == nil && known.AccountID == *who.AccountID {
+		if err == nil && known.AccountID == who.AccountID {
 			return known, http.StatusOK, nil
 		}
 		if err == nil {
@@ -141,26 +147,18 @@ func (s *Server) linkTo(ctx context.Context, who *store.SubjectToken, id *social
 		case errors.Is(err, store.ErrReplayed):
 			return nil, 0, errReplayed(ctx)
 		case !errors.Is(err, store.ErrExists):
-			return nil, 0, linkingEnded(err)
+			return nil, 0, err
 		}
 	}
 	return nil, 0, s.refuseLink(ctx, who, id)
 }
 
-// linkingEnded tells what somebody finds whose token or account ended meanwhile.
-func linkingEnded(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return bearerError("invalid_token", "The access token has ended, or its account has.")
-	}
-	return err
-}
-
-func (s *Server) refuseLink(ctx context.Context, who *store.SubjectToken, id *social.Identity) error {
-	if err := s.store.AuditRefusal(ctx, id.Provider+" "+id.Subject, *who.AccountID, "identity.refuse", *who.AccountID,
+func (s *Server) refuseLink(ctx context.Context, who store.Presence, id *social.Identity) error {
+	if err := s.store.AuditRefusal(ctx, id.Provider+" "+id.Subject, who.AccountID, "identity.refuse", who.AccountID,
 		map[string]any{"provider": id.Provider, "reason": "linked to another account"}); err != nil {
 		return err
 	}
-	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusConflict,
+	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusConflict, page: pages.ErrorTaken,
 		say: "This " + id.Provider + " account signs in to another account here. Sign in with it, and unlink it there."}
 }
 
@@ -168,14 +166,13 @@ func (s *Server) refuseLink(ctx context.Context, who *store.SubjectToken, id *so
 func (s *Server) unlinkIdentity(w http.ResponseWriter, r *http.Request) {
 	who, err := s.personNow(r)
 	if err == nil {
-		err = s.store.Unlink(r.Context(), who, mux.Vars(r)["id"])
+		err = s.store.Unlink(r.Context(), who.Presence(), mux.Vars(r)["id"])
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		err = &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusNotFound, say: "This account has no such identity."}
 	case errors.Is(err, store.ErrLastWayIn):
-		err = &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusConflict,
-			say: "This is the only way to sign in to the account: set a password or link another one first."}
+		err = errLastWayIn()
 	}
 	if err != nil {
 		s.fail(w, r, err)
@@ -183,6 +180,11 @@ func (s *Server) unlinkIdentity(w http.ResponseWriter, r *http.Request) {
 	}
 	noStore(w.Header())
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func errLastWayIn() error {
+	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusConflict, page: pages.ErrorLastWayIn,
+		say: "This is the only way to sign in to the account: set a password or link another one first."}
 }
 
 // deauthorize serves POST /providers/{provider}/deauthorize, which Facebook

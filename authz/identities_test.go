@@ -156,11 +156,11 @@ func TestLinkEndsWithTheSession(t *testing.T) {
 		if err := w.store.SetPassword(ctx, w.account.ID, password); err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.store.LinkIdentity(ctx, store.Federated{Provider: "google", Subject: "thief", Actor: w.account.ID}, who, nil, time.Time{})
+		_, err = w.store.LinkIdentity(ctx, store.Federated{Provider: "google", Subject: "thief", Actor: w.account.ID}, who.Presence(), nil, time.Time{})
 		if !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("linked: %v", err)
 		}
-		if err := w.store.Unlink(ctx, who, store.NewGrantID()); !errors.Is(err, store.ErrNotFound) {
+		if err := w.store.Unlink(ctx, who.Presence(), store.NewGrantID()); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("unlinked: %v", err)
 		}
 	})

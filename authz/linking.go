@@ -7,6 +7,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"gatehouse/authz/pages"
 	"gatehouse/social"
 	"gatehouse/store"
 )
@@ -62,10 +63,10 @@ func decideImported(id *social.Identity, u *store.Unbound, holder *store.Holder)
 	return bind
 }
 
-// accountOf finds or makes the account that an identity signs in to. Between
-// reading and writing somebody else may have changed what was read; then it
-// looks again.
-func (s *Server) accountOf(ctx context.Context, id *social.Identity, p social.Policy, client *store.Client) (*store.SignIn, error) {
+// accountOf finds or makes the account that an identity signs in to, for actor:
+// the client, or actorBrowser where somebody came by themselves. Between reading
+// and writing somebody else may have changed what was read; then it looks again.
+func (s *Server) accountOf(ctx context.Context, id *social.Identity, p social.Policy, actor string) (*store.SignIn, error) {
 	if store.CheckEmail(id.Email) != nil {
 		bare := *id
 		bare.EmailVerified, bare.Authoritative = false, false
@@ -76,7 +77,7 @@ func (s *Server) accountOf(ctx context.Context, id *social.Identity, p social.Po
 		if err == nil || !errors.Is(err, store.ErrNotFound) {
 			return known, err
 		}
-		known, err = s.firstSignIn(ctx, id, p, client)
+		known, err = s.firstSignIn(ctx, id, p, actor)
 		if errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound) {
 			continue
 		}
@@ -105,8 +106,8 @@ func (s *Server) knownAccount(ctx context.Context, id *social.Identity) (*store.
 
 // firstSignIn does what decide says. ErrExists and ErrNotFound mean that it
 // decided on what is no longer so.
-func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.Policy, client *store.Client) (*store.SignIn, error) {
-	used, err := s.store.Used(ctx, id.Replay, client.ID)
+func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.Policy, actor string) (*store.SignIn, error) {
+	used, err := s.store.Used(ctx, id.Replay, actor)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 	}
 	f := store.Federated{
 		Provider: id.Provider, Subject: id.Subject, Email: id.Email, Verified: id.EmailVerified, LoginEmail: v == createProven || v == claim,
-		Username: id.Username, FirstName: id.FirstName, LastName: id.LastName, Actor: client.ID, Reason: string(v),
+		Username: id.Username, FirstName: id.FirstName, LastName: id.LastName, Actor: actor, Reason: string(v),
 	}
 	if f.Mail, err = s.verdictNotice(v, holder, id.Provider); err != nil {
 		return nil, err
@@ -159,7 +160,7 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 	} else if holder != nil {
 		target = holder.ID
 	}
-	if err := s.store.AuditRefusal(ctx, id.Provider+" "+id.Subject, client.ID, "identity.refuse", target,
+	if err := s.store.AuditRefusal(ctx, id.Provider+" "+id.Subject, actor, "identity.refuse", target,
 		map[string]any{"provider": id.Provider, "reason": string(v)}); err != nil {
 		return nil, err
 	}
@@ -204,5 +205,5 @@ func (v verdict) refusal(provider string) error {
 }
 
 func errAccountDisabled() error {
-	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonAccountDisabled, say: "This account cannot sign in."}
+	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonAccountDisabled, page: pages.ErrorAccount, say: "This account cannot sign in."}
 }

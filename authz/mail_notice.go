@@ -1,7 +1,6 @@
 package authz
 
 import (
-	"strings"
 	"time"
 
 	"gatehouse/authz/pages"
@@ -47,6 +46,3 @@ func (s *Server) verdictNotice(v verdict, holder *store.Holder, provider string)
 // page is the address of a page of ours for a mail: of the configured issuer,
 // whatever host the request named.
 func (s *Server) page(path string) string { return s.cfg.Issuer + path }
-
-// providerLabel is a configured name as it stands in a sentence.
-func providerLabel(name string) string { return strings.ToUpper(name[:1]) + name[1:] }

@@ -13,6 +13,7 @@ import (
 const (
 	webAudience     = "web.apps.googleusercontent.com"
 	androidAudience = "android.apps.googleusercontent.com"
+	googleSecret    = "the-secret-of-the-google-client"
 	facebookApp     = "250250250250250"
 	facebookSecret  = "the-secret-of-the-facebook-app"
 )
@@ -30,7 +31,7 @@ var standIns struct {
 func testProviders(t testing.TB) []social.Provider {
 	t.Helper()
 	standIns.once.Do(func() {
-		standIns.google = socialtest.NewGoogle(socialtest.GoogleConfig{ClientIDs: []string{webAudience}})
+		standIns.google = socialtest.NewGoogle(socialtest.GoogleConfig{ClientIDs: []string{webAudience}, ClientSecret: googleSecret})
 		standIns.facebook = socialtest.NewFacebook(socialtest.FacebookConfig{AppID: facebookApp, AppSecret: facebookSecret})
 		standIns.urls[0] = httptest.NewServer(standIns.google).URL
 		standIns.urls[1] = httptest.NewServer(standIns.facebook).URL
@@ -46,10 +47,12 @@ func newTestProvider(t testing.TB, name string, cfg social.Config) social.Provid
 	if name == "google" {
 		base := standIns.urls[0]
 		cfg.Audiences, cfg.AccessTokens = []string{webAudience, androidAudience}, true
+		cfg.ClientID, cfg.ClientSecret = webAudience, googleSecret
+		cfg.AuthorizationURL, cfg.TokenURL = base+"/o/oauth2/v2/auth", base+"/token"
 		cfg.JWKSURI, cfg.TokenInfoURL, cfg.UserInfoURL = base+"/oauth2/v3/certs", base+"/tokeninfo", base+"/v1/userinfo"
 	} else {
 		base := standIns.urls[1]
-		cfg.ClientID, cfg.ClientSecret, cfg.GraphURL = facebookApp, facebookSecret, base
+		cfg.ClientID, cfg.ClientSecret, cfg.GraphURL, cfg.DialogURL = facebookApp, facebookSecret, base, base+"/dialog/oauth"
 		cfg.JWKSURI = base + "/.well-known/oauth/openid/jwks/"
 	}
 	p, err := social.New(cfg)

@@ -33,7 +33,7 @@ type Config struct {
 	Limits           store.Limits      // of failed sign-ins
 	Origins          []string          // web origins allowed besides those of clients
 	TrustedProxies   []netip.Prefix
-	Providers        []social.Provider // whose tokens can be exchanged
+	Providers        []social.Provider // that people sign in by, and whose tokens can be exchanged
 	AccountAudiences []string          // besides the issuer: a token for one of these may look after its account at /account
 	Pages            pages.Config      // how the pages look; Base is filled in
 	Mail             MailConfig        // the server that mail is handed to; without one it waits
@@ -194,12 +194,17 @@ func (s *Server) Handler() http.Handler {
 		{base + "/verify", "GET, HEAD, POST", s.verifyAddress, aPage},
 		{base + "/forgot", "GET, HEAD, POST", s.forgot, aPage},
 		{base + "/reset", "GET, HEAD, POST", s.reset, aPage},
+		{base + "/signin/{provider}", "GET, HEAD", s.signInAt, aPage},
+		{base + "/signin/{provider}/callback", "GET, POST", s.signInCallback, aRedirect},
+		{base + "/link", "GET, HEAD, POST", s.linkPage, aPage},
 		{base + "/consent", "POST", s.consent, aPage},
 		{base + "/account/verify-email", "POST", s.sendVerification, aPage},
 		{base + "/assets/{name}", "GET, HEAD", s.pages.Assets().ServeHTTP, 0},
 		{base + "/oauth2/logout", "GET, POST", s.logout, aRedirect}, // a HEAD would sign out too
 		{base + "/account", "GET, HEAD", s.accountPage, aPage},
 		{base + "/account/end-session", "POST", s.endSessionForm, aPage},
+		{base + "/account/link", "POST", s.linkForm, aPage},
+		{base + "/account/unlink", "POST", s.unlinkForm, aPage},
 		{base + "/account/revoke-application", "POST", s.revokeApplicationForm, aPage},
 		{base + "/account/sessions", "GET, HEAD, DELETE", s.sessions, forPages},
 		{base + "/account/sessions/{id}", "DELETE", s.endSession, forPages},

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
@@ -37,10 +38,14 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 		s.failPage(w, r, err)
 		return
 	}
-	page.Ticket = s.sealTicket(t)
+	t.Link = s.linkOf(r, t)
+	page.Ticket, page.Providers = s.sealTicket(t), s.waysIn(t)
 	page.SignUpURL, page.ForgotURL = s.withTicket("/signup", t), s.withTicket("/forgot", t)
-	if in != nil && page.Email == "" {
-		page.Email, page.Reauthenticate = in.Account.Email, true
+	if in != nil {
+		page.Email, page.Reauthenticate = cmp.Or(page.Email, in.Account.Email), true
+	}
+	if t.Link != nil {
+		page.Email, page.Linking = cmp.Or(page.Email, t.Link.Email), providerLabel(t.Link.Provider)
 	}
 	var targets []string
 	if a != nil {
@@ -67,15 +72,22 @@ func (s *Server) signInByPassword(w http.ResponseWriter, r *http.Request) {
 	}
 	r = r.WithContext(s.store.Begin(r.Context()))
 	if err := s.checkPassword(w, r, form.Get("email"), form.Get("password")); err != nil {
-		f := refusalOf(err)
-		eventOf(r.Context()).refused(f)
-		if f.retry > 0 {
-			w.Header().Set("Retry-After", f.retryAfter())
-		}
-		s.showSignIn(w, r, f.answered(), t, pages.SignIn{Email: form.Get("email"), Error: f.problem(), Errors: f.fields, Wait: f.retry})
+		s.refuseSignIn(w, r, t, pages.SignIn{Email: form.Get("email")}, refusalOf(err))
 		return
 	}
 	s.wayOn(w, t)
+}
+
+// refuseSignIn shows the page again, with what was wrong.
+func (s *Server) refuseSignIn(w http.ResponseWriter, r *http.Request, t ticket, page pages.SignIn, f *refusal) {
+	eventOf(r.Context()).refused(f)
+	if f.retry > 0 {
+		w.Header().Set("Retry-After", f.retryAfter())
+	}
+	if page.Error, page.Errors = f.problem(), f.fields; f.answered() == http.StatusTooManyRequests {
+		page.Wait = f.retry
+	}
+	s.showSignIn(w, r, f.answered(), t, page)
 }
 
 func (s *Server) checkPassword(w http.ResponseWriter, r *http.Request, email, password string) error {

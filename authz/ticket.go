@@ -19,6 +19,8 @@ type ticket struct {
 	Session string    `json:"session,omitempty"` // who was asked, by the id of the login session
 	Scope   string    `json:"scope,omitempty"`   // for consent to what
 	Notice  string    `json:"notice,omitempty"`  // what the account's page says was done
+
+	Link *pendingLink `json:"link,omitempty"` // what they can link after signing in; see linkOf
 }
 
 // Pages with tickets that no other page takes.
@@ -70,7 +72,7 @@ func (s *Server) goTo(w http.ResponseWriter, path string, t ticket) {
 // withTicket is the address of a page of ours: of this server alone, whatever
 // the request said its host was.
 func (s *Server) withTicket(path string, t ticket) string {
-	if t.Page == "" && t.Query == "" { // whoever came by themselves needs none
+	if t.Page == "" && t.Query == "" && t.Link == nil { // whoever came by themselves needs none
 		return s.base + path
 	}
 	return s.base + path + "?" + url.Values{"ticket": {s.sealTicket(t)}}.Encode()
@@ -78,11 +80,14 @@ func (s *Server) withTicket(path string, t ticket) string {
 
 // wayOn is where somebody goes who has signed in.
 func (s *Server) wayOn(w http.ResponseWriter, t ticket) {
-	if t.Query == "" {
+	switch {
+	case t.Link != nil:
+		s.goTo(w, "/link", t)
+	case t.Query == "":
 		s.goTo(w, "/account", ticket{})
-		return
+	default:
+		s.goTo(w, "/oauth2/authorize", t)
 	}
-	s.goTo(w, "/oauth2/authorize", t)
 }
 
 // requestOf reads the request in a ticket again, for the pages that name its

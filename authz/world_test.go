@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/net/html"
 
+	"gatehouse/social"
 	"gatehouse/store"
 	"gatehouse/store/storetest"
 )
@@ -181,11 +182,14 @@ func seedRSA(t *testing.T, s *Server) {
 }
 
 // serve makes one more server on the same database.
-func (w *world) serve(secrets ...[]byte) *Server {
+func (w *world) serve(secrets ...[]byte) *Server { return w.serveFor(testProviders(w.t), secrets...) }
+
+// serveFor makes one with providers of its own.
+func (w *world) serveFor(providers []social.Provider, secrets ...[]byte) *Server {
 	w.t.Helper()
 	s, err := New(Config{
 		Issuer: "https://id.example.com", Secrets: secrets, Limits: testLimits, Origins: []string{"https://operator.example.com"},
-		Providers: testProviders(w.t), AccountAudiences: []string{"https://api.example.com"},
+		Providers: providers, AccountAudiences: []string{"https://api.example.com"},
 		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}, w.store)
 	if err != nil {

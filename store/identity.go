@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/google/uuid"
 	"gorm.io/gorm"
 )
 
@@ -186,33 +188,17 @@ func (s *Store) lockAccount(tx *gorm.DB, where string, args ...any) error {
 	return s.locking(tx).Select("id").Where(where, args...).Take(&Account{}).Error
 }
 
-// lockToken makes sure that who's token still lives, until the end of the
-// transaction.
-func (s *Store) lockToken(tx *gorm.DB, who *SubjectToken) error {
-	query := `SELECT p.id FROM access_tokens t JOIN grants p ON p.id = t.grant_id
-		 WHERE t.signature = ? AND t.revoked_at IS NULL AND t.expires_at > ? AND p.revoked_at IS NULL AND p.expires_at > ?`
-	if s.pool != nil {
-		query += ` FOR SHARE`
-	}
-	var id string
-	done := tx.Raw(query, who.Signature, s.now(), s.now()).Scan(&id)
-	if done.Error == nil && id == "" {
-		return ErrNotFound
-	}
-	return done.Error
-}
-
 // LinkIdentity lets an identity sign in to the account of someone who is
 // signed in, and still is. Its token is used up with it: digest and expiresAt as
 // for UseOnce. Errors: ErrExists if the identity is linked already, ErrReplayed,
 // ErrNotFound.
-func (s *Store) LinkIdentity(ctx context.Context, f Federated, who *SubjectToken, digest []byte, expiresAt time.Time) (*Identity, error) {
-	identity := f.identity(newID(), *who.AccountID, s.now())
+func (s *Store) LinkIdentity(ctx context.Context, f Federated, who Presence, digest []byte, expiresAt time.Time) (*Identity, error) {
+	identity := f.identity(newID(), who.AccountID, s.now())
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := s.lockAccount(tx, "id = ? AND is_active", *who.AccountID); err != nil {
+		if err := s.lockAccount(tx, "id = ? AND is_active", who.AccountID); err != nil {
 			return err
 		}
-		if err := s.lockToken(tx, who); err != nil {
+		if err := s.lockPresence(tx, who); err != nil {
 			return err
 		}
 		if digest != nil { // without a client, as no repetition of it may sign in
@@ -234,7 +220,7 @@ func (s *Store) LinkIdentity(ctx context.Context, f Federated, who *SubjectToken
 		if err := s.post(tx, f.Mail); err != nil {
 			return err
 		}
-		return f.audit(s, tx, "identity.link", *who.AccountID)
+		return f.audit(s, tx, "identity.link", who.AccountID)
 	})
 	return identity, translate(err)
 }
@@ -259,20 +245,20 @@ func (s *Store) IdentityOf(ctx context.Context, provider, subject string) (*Iden
 	return &i, translate(err)
 }
 
-// Unlink removes one of the identities of who's account and ends the grants that
-// began with it, except who's own. Raising the epoch first refuses a
+// Unlink removes one of the identities of who's account and ends the sessions and
+// grants that began with it, except who's own. Raising the epoch first refuses a
 // sign-in under way, and lets of two calls at once the second see the first's
 // work. Errors: ErrNotFound, ErrLastWayIn.
-func (s *Store) Unlink(ctx context.Context, who *SubjectToken, id string) error {
+func (s *Store) Unlink(ctx context.Context, who Presence, id string) error {
 	if !isID(id) {
 		return ErrNotFound
 	}
-	accountID := *who.AccountID
+	accountID := who.AccountID
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if err := raiseEpoch(tx, accountID); err != nil {
 			return err
 		}
-		if err := s.lockToken(tx, who); err != nil {
+		if err := s.lockPresence(tx, who); err != nil {
 			return err
 		}
 		var i Identity
@@ -290,10 +276,10 @@ func (s *Store) Unlink(ctx context.Context, who *SubjectToken, id string) error 
 		if done.RowsAffected == 0 {
 			return ErrLastWayIn
 		}
-		if err := endSessions(tx, s.now(), "identity_id = ? AND NOT (id = ?)", id, valueOr(who.LoginSessionID, accountID)).Error; err != nil {
+		if err := endSessions(tx, s.now(), "identity_id = ? AND id <> ?", id, cmp.Or(who.SessionID, uuid.Nil.String())).Error; err != nil {
 			return err
 		}
-		if _, err := s.endGrants(tx, "identity_id = ? AND root_id <> ?", id, who.RootID); err != nil {
+		if _, err := s.endGrants(tx, "identity_id = ? AND root_id <> ?", id, cmp.Or(who.RootID, uuid.Nil.String())); err != nil {
 			return err
 		}
 		return s.audit(tx, accountID, "identity.unlink", accountID, Succeeded, map[string]any{"provider": i.Provider})
@@ -322,14 +308,6 @@ func (s *Store) EndIdentity(ctx context.Context, provider, subject, reason strin
 		return s.audit(tx, provider, "identity.end", i.AccountID, Succeeded, map[string]any{"provider": provider, "reason": reason})
 	})
 	return translate(err)
-}
-
-// valueOr is what p points to.
-func valueOr(p *string, otherwise string) string {
-	if p == nil {
-		return otherwise
-	}
-	return *p
 }
 
 func raiseEpoch(tx *gorm.DB, accountID string) error {

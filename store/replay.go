@@ -29,6 +29,20 @@ func (s *Store) Used(ctx context.Context, digest []byte, clientID string) (bool,
 	return n > 0, nil
 }
 
+// UseUp marks what digest names, 32 bytes, as used until expiresAt, for good: no
+// repetition of it is a retry. ErrReplayed if it has been used. One statement.
+func (s *Store) UseUp(ctx context.Context, digest []byte, expiresAt time.Time) error {
+	n, err := s.exec(ctx, `INSERT INTO replays (digest, client_id, grant_id, used_at, expires_at)
+		VALUES ($1, '', $2, $3, $4) ON CONFLICT DO NOTHING`, digest, newID(), s.now(), expiresAt)
+	if err != nil {
+		return fmt.Errorf("note what is used once: %w", err)
+	}
+	if n == 0 {
+		return ErrReplayed
+	}
+	return nil
+}
+
 // takeOver lets the grant of w follow the one that its token was used for
 // before, which ends; or it returns ErrReplayed. It takes its locks in the
 // order of flushOnceGrant: the client's row, the account's, the replay's.

@@ -18,20 +18,22 @@ const (
 
 // What an Error page can be about.
 const (
-	ErrorServer   = "error.server"    // ours
-	ErrorBusy     = "error.busy"      // 503
-	ErrorNotFound = "error.not_found" // no such page
-	ErrorMethod   = "error.method"    // a form's page, opened as a link
-	ErrorRequest  = "error.request"   // what the application asked is not right
-	ErrorClient   = "error.client"    // unknown client, or a redirect URI that it has not registered
-	ErrorExpired  = "error.expired"   // a ticket or session that is over
-	ErrorMailLink = "error.mail_link" // used, expired, or never was
-	ErrorForm     = "error.form"      // from another site, or not as our page sends it
-	ErrorBrowser  = "error.browser"   // begun in another browser, or cookies are off
-	ErrorTooMany  = "error.too_many"  // a limit
-	ErrorProvider = "error.provider"  // it is down, or answered nonsense
-	ErrorAccount  = "error.account"   // it is disabled
-	ErrorTaken    = "error.taken"     // the identity belongs to another account
+	ErrorServer    = "error.server"      // ours
+	ErrorBusy      = "error.busy"        // 503
+	ErrorNotFound  = "error.not_found"   // no such page
+	ErrorMethod    = "error.method"      // a form's page, opened as a link
+	ErrorRequest   = "error.request"     // what the application asked is not right
+	ErrorClient    = "error.client"      // unknown client, or a redirect URI that it has not registered
+	ErrorExpired   = "error.expired"     // a ticket or session that is over
+	ErrorMailLink  = "error.mail_link"   // used, expired, or never was
+	ErrorForm      = "error.form"        // from another site, or not as our page sends it
+	ErrorBrowser   = "error.browser"     // begun in another browser, or cookies are off
+	ErrorTooMany   = "error.too_many"    // a limit
+	ErrorProvider  = "error.provider"    // it is down, or answered nonsense
+	ErrorAccount   = "error.account"     // it is disabled
+	ErrorTaken     = "error.taken"       // the identity belongs to another account
+	ErrorUsed      = "error.used"        // an answer of a provider that came before
+	ErrorLastWayIn = "error.last_way_in" // it cannot be unlinked
 )
 
 // input is one field of a form.

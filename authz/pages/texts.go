@@ -173,6 +173,8 @@ var english = catalogue{
 	"error.provider.title": "The other sign-in does not answer", "error.provider.text": "Try again in a little while, or sign in another way.",
 	"error.account.title": "This account is switched off", "error.account.text": "Ask the people who run this service.",
 	"error.taken.title": "That sign-in belongs to another account", "error.taken.text": "It is linked to another account here. Sign in by it, unlink it there, then come back.",
+	"error.used.title": "This sign-in is done already", "error.used.text": "Each one counts once. Go back to the application that you came from, and start again.",
+	"error.last_way_in.title": "This is your only way in", "error.last_way_in.text": "Choose a password or link another sign-in first, so that you can still sign in afterwards.",
 	"error.detail": "For the developer",
 	"error.id":     "If you ask for help, quote this number:",
 

@@ -215,7 +215,7 @@ func TestImportLeavesWhatMovedOn(t *testing.T) {
 			w.store.Deactivate(ctx, account("grace@gmail.com").ID),
 			w.store.SetPassword(ctx, account("bo@example.com").ID, "a new long password"),
 			w.store.SetPassword(ctx, account("fay@example.com").ID, "a new long password"),
-			w.store.Unlink(ctx, w.signedIn(account("fay@example.com")), identities[0].ID),
+			w.store.Unlink(ctx, w.signedIn(account("fay@example.com")).Presence(), identities[0].ID),
 			w.store.DeleteClient(ctx, "mobile"),
 		); err != nil {
 			t.Fatal(err)
