@@ -96,14 +96,15 @@ func (s *Server) reset(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost:
 		s.setPassword(w, r, o, "/reset", password)
 	default:
-		s.askPassword(w, http.StatusOK, o, "/reset", nil)
+		s.askPassword(w, r, http.StatusOK, o, "/reset", nil)
 	}
 }
 
 // askPassword shows the page on which whoever opened a link chooses a password.
-func (s *Server) askPassword(w http.ResponseWriter, status int, o *opened, action string, problems map[string]string) {
+func (s *Server) askPassword(w http.ResponseWriter, r *http.Request, status int, o *opened, action string, problems map[string]string) {
 	email, _ := o.address()
-	s.pages.Write(w, status, pages.NewPassword{Action: action, Token: o.token, Email: email, Elsewhere: o.Purpose != store.LinkReset, Errors: problems})
+	s.pages.Write(w, status, pages.NewPassword{Action: action, Token: o.token, Email: email, Elsewhere: o.Purpose != store.LinkReset, Errors: problems},
+		s.targetsOf(r, s.goesOn(o))...)
 }
 
 // setPassword gives the account of a link a password, and signs in with it.
@@ -112,7 +113,7 @@ func (s *Server) setPassword(w http.ResponseWriter, r *http.Request, o *opened, 
 	ctx := r.Context()
 	email, username := o.address()
 	if err := store.CheckPassword(password, email, username); err != nil {
-		s.askPassword(w, http.StatusUnprocessableEntity, o, action, map[string]string{"password": err.Error()})
+		s.askPassword(w, r, http.StatusUnprocessableEntity, o, action, map[string]string{"password": err.Error()})
 		return
 	}
 	hash, err := s.store.Hasher().Hash(ctx, password)

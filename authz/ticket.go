@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/ory/fosite"
+
+	"gatehouse/authz/pages"
 )
 
 // ticket is what goes with somebody through the pages: the request that brought
@@ -88,6 +90,16 @@ func (s *Server) wayOn(w http.ResponseWriter, t ticket) {
 	default:
 		s.goTo(w, "/oauth2/authorize", t)
 	}
+}
+
+// targetsOf are where a form may lead in the end whose answer lets somebody go on
+// by t: back to the client that sent them.
+func (s *Server) targetsOf(r *http.Request, t ticket) []string {
+	a, err := s.requestOf(r, t)
+	if err != nil || a == nil {
+		return nil // the way on says what is wrong, on a page of ours
+	}
+	return pages.Targets(a.redirectURI)
 }
 
 // requestOf reads the request in a ticket again, for the pages that name its

@@ -22,9 +22,9 @@ func (s *Server) verifyAddress(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, err)
 	case o.here:
 		email, _ := o.address()
-		s.pages.Write(w, http.StatusOK, pages.Confirm{Token: o.token, Email: email})
+		s.pages.Write(w, http.StatusOK, pages.Confirm{Token: o.token, Email: email}, s.targetsOf(r, s.goesOn(o))...)
 	default:
-		s.askPassword(w, http.StatusOK, o, "/verify", nil)
+		s.askPassword(w, r, http.StatusOK, o, "/verify", nil)
 	}
 }
 
@@ -42,7 +42,7 @@ func (s *Server) useVerification(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.failPage(w, r, err)
 	case !o.here && !form.Has("password"):
-		s.askPassword(w, http.StatusOK, o, "/verify", nil)
+		s.askPassword(w, r, http.StatusOK, o, "/verify", nil)
 	case !o.here:
 		s.setPassword(w, r, o, "/verify", form.Get("password"))
 	case o.Newcomer != nil:
