@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -388,6 +389,44 @@ func TestLinkAtTheAccountIsBound(t *testing.T) {
 			if a := w.send(req); a.code != 403 {
 				t.Errorf("%s from another site: %d %s", path, a.code, a.text)
 			}
+		}
+	})
+}
+
+// TestEndedSessionChangesNothing: what ended while a request was under way counts.
+func TestEndedSessionChangesNothing(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		b := w.signedInBrowser()
+		if a := b.begin("google", graceEmail); a.code != 200 {
+			t.Fatalf("%d %s", a.code, a.text)
+		}
+		who, err := w.store.SignedIn(ctx, w.server.keys.verify(b.cookies[cookieSession], sessionCookie).signature, store.SessionLife{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := w.store.Identities(ctx, w.account.ID)
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		forged := who.Presence()
+		forged.AccountID = w.addPerson("else@example.com").ID
+		refused := func(name string, p store.Presence) {
+			f := store.Federated{Provider: "google", Subject: "thief", Actor: w.account.ID}
+			if _, err := w.store.LinkIdentity(ctx, f, p, nil, time.Time{}); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: link: %v", name, err)
+			}
+			if err := w.store.Unlink(ctx, p, list[0].ID); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: unlink: %v", name, err)
+			}
+		}
+		refused("another account's", forged)
+		if err := w.store.EndLoginSession(ctx, w.account.ID, who.ID, w.account.ID); err != nil {
+			t.Fatal(err)
+		}
+		refused("ended", who.Presence())
+		if n := w.identitiesOf(w.account.ID); n != 1 {
+			t.Errorf("%d identities", n)
 		}
 	})
 }
