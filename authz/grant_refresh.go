@@ -113,7 +113,7 @@ func (g refreshGrant) PopulateTokenEndpointResponse(ctx context.Context, req fos
 	if !client.RotateRefresh {
 		return g.keep(ctx, old, client, session, resp)
 	}
-	keys := &g.keys[0]
+	keys := g.keys.current()
 	if session.Presented.SpentAt != nil {
 		if keys = g.keys.byID(session.Presented.SecretID); keys == nil {
 			return errRefreshEnded()

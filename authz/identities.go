@@ -121,6 +121,13 @@ func (s *Server) link(w http.ResponseWriter, r *http.Request) (*store.Identity, 
 func (s *Server) linkTo(ctx context.Context, who store.Presence, id *social.Identity) (*store.Identity, int, error) {
 	f := store.Federated{Provider: id.Provider, Subject: id.Subject, Email: id.Email, Verified: id.EmailVerified,
 		Actor: who.AccountID, Reason: "its owner asked for it"}
+	owner, err := s.store.Account(ctx, who.AccountID)
+	if err == nil {
+		f.Mail, err = s.linkedNotice(owner, id.Provider)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
 	for range 2 {
 		known, err := s.store.IdentityOf(ctx, id.Provider, id.Subject)
 		if err == nil && known.AccountID == who.AccountID {
@@ -135,6 +142,7 @@ func (s *Server) linkTo(ctx context.Context, who store.Presence, id *social.Iden
 		linked, err := s.store.LinkIdentity(ctx, f, who, id.Replay, id.ExpiresAt)
 		switch {
 		case err == nil:
+			s.mailPosted()
 			return linked, http.StatusCreated, nil
 		case errors.Is(err, store.ErrReplayed):
 			return nil, 0, errReplayed(ctx)

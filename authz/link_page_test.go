@@ -30,12 +30,6 @@ func (w *world) linkRequired() (*browser, answer, *store.Account) {
 	return b, page, account
 }
 
-// password fills in the sign-in form as that person.
-func (b *browser) password(page answer, address string) answer {
-	b.w.t.Helper()
-	return b.follow("POST", "/signin", url.Values{"ticket": {page.hidden(b.w.t, "ticket")}, "email": {address}, "password": {password}})
-}
-
 func (b *browser) decide(page answer, decision string) answer {
 	b.w.t.Helper()
 	return b.follow("POST", "/link", url.Values{"ticket": {page.hidden(b.w.t, "ticket")}, "decision": {decision}})
@@ -56,7 +50,7 @@ func TestLinkAfterSigningInAsBefore(t *testing.T) {
 		if wrong.code != 401 || !strings.Contains(wrong.text, "works too") {
 			t.Errorf("wrong password: %d %s", wrong.code, wrong.text)
 		}
-		ask := b.password(wrong, bossEmail)
+		ask := b.signInAs(wrong, bossEmail)
 		if ask.code != 200 || !strings.Contains(ask.text, "Link <bdi>Google</bdi>?") || strings.Count(ask.text, bossEmail) < 2 {
 			t.Fatalf("%d %s", ask.code, ask.text)
 		}
@@ -84,7 +78,7 @@ func TestLinkAfterSigningInAsBefore(t *testing.T) {
 func TestLinkDenied(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b, page, account := w.linkRequired()
-		if got := b.decide(b.password(page, bossEmail), "deny").arrival(t); got.Get("code") == "" {
+		if got := b.decide(b.signInAs(page, bossEmail), "deny").arrival(t); got.Get("code") == "" {
 			t.Errorf("%v", got)
 		}
 		if n := w.identitiesOf(account.ID); n != 0 || b.cookies[cookieLink] != "" {
@@ -131,7 +125,7 @@ func TestPendingLinkIsItsBrowsers(t *testing.T) {
 				t.Errorf("%s: %d %s", name, led.code, led.text)
 			}
 			for _, page := range []answer{led, page} { // theirs, and the attacker's own form
-				if got := victim.password(page, email).arrival(t); got.Get("code") == "" {
+				if got := victim.signInAs(page, email).arrival(t); got.Get("code") == "" {
 					t.Errorf("%s: %v", name, got)
 				}
 			}
@@ -161,7 +155,7 @@ func TestLinkIsAsked(t *testing.T) {
 		if a := b.follow("POST", "/link", allow); a.code != 200 || !strings.Contains(a.text, `name="password"`) {
 			t.Errorf("nobody is signed in: %d %s", a.code, a.text)
 		}
-		ask := b.password(page, bossEmail)
+		ask := b.signInAs(page, bossEmail)
 		if a := b.follow("POST", "/link", allow); a.code != 200 || !strings.Contains(a.text, "Link <bdi>Google</bdi>?") {
 			t.Errorf("a ticket that asked nobody: %d %s", a.code, a.text)
 		}
@@ -177,7 +171,7 @@ func TestLinkIsAsked(t *testing.T) {
 			}
 		}
 		other := w.addPerson("else@example.com")
-		if a := b.password(page, other.Email); !strings.Contains(a.text, "Link <bdi>Google</bdi>?") {
+		if a := b.signInAs(page, other.Email); !strings.Contains(a.text, "Link <bdi>Google</bdi>?") {
 			t.Fatalf("%d %s", a.code, a.text)
 		}
 		if a := b.decide(ask, "allow"); a.code != 200 || !strings.Contains(a.text, other.Email) {
@@ -187,7 +181,7 @@ func TestLinkIsAsked(t *testing.T) {
 			t.Errorf("%d are linked", n)
 		}
 		w.clock.move(linkLife - freshSignIn)
-		if got := b.password(page, bossEmail).arrival(t); got.Get("code") == "" {
+		if got := b.signInAs(page, bossEmail).arrival(t); got.Get("code") == "" {
 			t.Errorf("too late: %v", got)
 		}
 		if n := w.identitiesOf(account.ID); n != 0 {
@@ -205,7 +199,7 @@ func (w *world) elsewhere(b *browser, page answer) *store.Account {
 	}
 	other := w.addPerson("else@example.com")
 	in := w.browser()
-	in.password(in.visit("GET", "/signin", nil), other.Email)
+	in.signInAs(in.visit("GET", "/signin", nil), other.Email)
 	who, err := w.store.SignedIn(context.Background(), w.server.keys.verify(in.cookies[cookieSession], sessionCookie).signature, store.SessionLife{})
 	if err != nil {
 		w.t.Fatal(err)
@@ -220,7 +214,7 @@ func (w *world) elsewhere(b *browser, page answer) *store.Account {
 func TestIdentityOfAnotherIsNotMoved(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b, page, account := w.linkRequired()
-		ask := b.password(page, bossEmail)
+		ask := b.signInAs(page, bossEmail)
 		other := w.elsewhere(b, page)
 		a := b.decide(ask, "allow")
 		if a.code != 409 || !strings.Contains(a.text, "That sign-in belongs to another account") {
@@ -355,7 +349,7 @@ func TestLinkAtTheAccountIsBound(t *testing.T) {
 		b = w.signedInBrowser()
 		back = left(b)
 		other := w.addPerson("else@example.com")
-		b.password(b.visit("GET", "/signin", nil), other.Email)
+		b.signInAs(b.visit("GET", "/signin", nil), other.Email)
 		if a := b.visit("GET", back, nil); a.code != 400 {
 			t.Errorf("somebody else is signed in: %d %s", a.code, a.text)
 		}

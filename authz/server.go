@@ -29,12 +29,14 @@ type Config struct {
 	RefreshTokenLife time.Duration     // default 30 days, sliding; likewise
 	GrantLife        time.Duration     // default 90 days, absolute; likewise
 	SessionLife      store.SessionLife // of a browser session; default 7 days since its last use, 30 days in all
+	RotateKeysEvery  time.Duration     // when Run makes the next signing key, at least MinKeyRotation; 0 is never
 	Limits           store.Limits      // of failed sign-ins
 	Origins          []string          // web origins allowed besides those of clients
 	TrustedProxies   []netip.Prefix
 	Providers        []social.Provider // that people sign in by, and whose tokens can be exchanged
 	AccountAudiences []string          // besides the issuer: a token for one of these may look after its account at /account
 	Pages            pages.Config      // how the pages look; Base is filled in
+	Mail             MailConfig        // the server that mail is handed to; without one it waits
 	Log              *slog.Logger      // default slog.Default()
 }
 
@@ -42,13 +44,15 @@ type Config struct {
 type Server struct {
 	cfg      Config
 	store    *store.Store
-	keys     keyring
+	keys     heldKeys // changed only by SetSecrets
+	signing  signing
 	provider fosite.OAuth2Provider
 	grants   *grants
 	pages    *pages.Pages
 	base     string // the issuer's path
 	cors     *cors.Cors
 	crossing *http.CrossOriginProtection
+	posted   chan struct{} // holds one: there is mail to send
 	log      *slog.Logger
 }
 
@@ -59,43 +63,58 @@ func New(cfg Config, st *store.Store) (*Server, error) {
 		u.User != nil || strings.HasSuffix(cfg.Issuer, "/") || strings.ContainsAny(cfg.Issuer, "?#") {
 		return nil, errors.New("issuer: want https://host[:port][/path] without a slash at the end (RFC 8414 §2)")
 	}
-	for _, d := range []struct {
-		value     *time.Duration
-		otherwise time.Duration
-	}{
-		{&cfg.SessionLife.Idle, 7 * 24 * time.Hour}, {&cfg.SessionLife.Absolute, 30 * 24 * time.Hour},
-		{&cfg.AccessTokenLife, 15 * time.Minute}, {&cfg.RefreshTokenLife, 30 * 24 * time.Hour}, {&cfg.GrantLife, 90 * 24 * time.Hour},
-	} {
-		if *d.value == 0 {
-			*d.value = d.otherwise
-		}
-		if *d.value < 0 {
-			return nil, errors.New("a lifetime is above zero")
-		}
+	if err := cfg.fillLives(); err != nil {
+		return nil, err
 	}
 	if err := checkProviders(cfg.Providers); err != nil {
 		return nil, err
+	}
+	if key, problem := cfg.Mail.Check(); key != "" {
+		return nil, fmt.Errorf("%s: %s", key, problem)
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
 	cfg.AccountAudiences = append(slices.Clone(cfg.AccountAudiences), cfg.Issuer)
-	keys, err := newKeyring(cfg.Secrets)
-	if err != nil {
+	if cfg.RotateKeysEvery != 0 && cfg.RotateKeysEvery < MinKeyRotation {
+		return nil, fmt.Errorf("keys: rotate them every %v at the most often", MinKeyRotation)
+	}
+	s := &Server{cfg: cfg, store: st, log: cfg.Log}
+	if err := s.SetSecrets(cfg.Secrets); err != nil {
 		return nil, err
 	}
+	s.signing.store, s.signing.keys, s.signing.log = st, &s.keys, s.log
 	cfg.Pages.Base = u.Path
 	rendered, err := pages.New(cfg.Pages)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pages.%w", err)
 	}
-	s := &Server{cfg: cfg, store: st, keys: keys, pages: rendered, base: u.Path, crossing: http.NewCrossOriginProtection(), log: cfg.Log}
+	s.pages, s.base, s.crossing, s.posted = rendered, u.Path, http.NewCrossOriginProtection(), make(chan struct{}, 1)
 	if err := s.crossing.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, err
 	}
 	s.cors = s.newCORS()
 	s.newProvider()
 	return s, nil
+}
+
+// fillLives puts the defaults in the place of lifetimes that are not given.
+func (c *Config) fillLives() error {
+	for _, d := range []struct {
+		value     *time.Duration
+		otherwise time.Duration
+	}{
+		{&c.SessionLife.Idle, 7 * 24 * time.Hour}, {&c.SessionLife.Absolute, 30 * 24 * time.Hour},
+		{&c.AccessTokenLife, 15 * time.Minute}, {&c.RefreshTokenLife, 30 * 24 * time.Hour}, {&c.GrantLife, 90 * 24 * time.Hour},
+	} {
+		if *d.value == 0 {
+			*d.value = d.otherwise
+		}
+		if *d.value < 0 {
+			return errors.New("a lifetime is above zero")
+		}
+	}
+	return nil
 }
 
 // checkProviders refuses two of one name or issuer: a person's key would be
@@ -135,7 +154,7 @@ func (s *Server) newProvider() {
 		store.GrantPassword:          {TokenEndpointHandler: passwordGrant{s.grants}},
 		store.GrantRefreshToken:      {TokenEndpointHandler: refreshGrant{s.grants}, continues: true},
 		store.GrantClientCredentials: {TokenEndpointHandler: clientCredentials{&oauth2.ClientCredentialsGrantHandler{
-			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: accessStrategy{s.keys}, AccessTokenStorage: s.store, Config: cfg},
+			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: accessStrategy{&s.keys}, AccessTokenStorage: s.store, Config: cfg},
 			Config:       cfg,
 		}}},
 		store.GrantTokenExchange: {TokenEndpointHandler: exchangeGrant{s.grants}, continues: true},
@@ -174,7 +193,12 @@ func (s *Server) Handler() http.Handler {
 		{base + "/signin/{provider}", "GET, HEAD", s.signInAt, aPage},
 		{base + "/signin/{provider}/callback", "GET, POST", s.signInCallback, aRedirect},
 		{base + "/link", "GET, HEAD, POST", s.linkPage, aPage},
+		{base + "/signup", "GET, HEAD, POST", s.signUp, aPage},
+		{base + "/verify", "GET, HEAD, POST", s.verifyAddress, aPage},
+		{base + "/forgot", "GET, HEAD, POST", s.forgot, aPage},
+		{base + "/reset", "GET, HEAD, POST", s.reset, aPage},
 		{base + "/consent", "POST", s.consent, aPage},
+		{base + "/account/verify-email", "POST", s.sendVerification, aPage},
 		{base + "/assets/{name}", "GET, HEAD", s.pages.Assets().ServeHTTP, 0},
 		{base + "/oauth2/logout", "GET, POST", s.logout, aRedirect}, // a HEAD would sign out too
 		{base + "/account", "GET, HEAD", s.accountPage, aPage},
@@ -191,6 +215,7 @@ func (s *Server) Handler() http.Handler {
 		{base + "/providers/{provider}/deauthorize", "POST", s.deauthorize, 0},
 		{base + "/.well-known/openid-configuration", "GET, HEAD", s.serverMetadata, 0},
 		{"/.well-known/oauth-authorization-server" + base, "GET, HEAD", s.serverMetadata, 0},
+		{base + "/.well-known/jwks.json", "GET, HEAD", s.jwks, 0},
 		{"/livez", "GET, HEAD", s.livez, 0},
 		{"/readyz", "GET, HEAD", s.readyz, 0},
 	}

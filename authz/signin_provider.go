@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -40,9 +39,6 @@ func (s *Server) waysIn(t ticket) []pages.Provider {
 	}
 	return list
 }
-
-// providerLabel is what people know a provider by.
-func providerLabel(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
 // signInAt serves GET /signin/{provider}, which sends the browser there.
 func (s *Server) signInAt(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"crypto"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -114,6 +115,7 @@ func newWorld(t *testing.T, databaseURL string) *world {
 	w := &world{t: t, url: databaseURL, clock: &clock{}, log: &logBuffer{}, queries: &queryCount{}}
 	w.store = storetest.Open(t, store.Config{URL: databaseURL, RefreshGrace: grace, Now: w.clock.now, Tracer: w.queries})
 	w.server = w.serve([]byte(strings.Repeat("s", 32)))
+	seedRSA(t, w.server)
 	w.http = httptest.NewServer(w.server.Handler())
 	t.Cleanup(w.http.Close)
 	ctx := context.Background()
@@ -157,6 +159,26 @@ func newWorld(t *testing.T, databaseURL string) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// testRSA is the one RSA key of these tests: making one takes a while.
+var testRSA = sync.OnceValues(func() (crypto.Signer, error) { return generateKey(RS256) })
+
+// seedRSA is what the first signature with RS256 would do.
+func seedRSA(t *testing.T, s *Server) {
+	t.Helper()
+	private, err := testRSA()
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := sealKey(s.keys.load(), RS256, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row.Generation, row.CreatedAt, row.ActiveAt = 1, s.store.Now(), s.store.Now()
+	if err := s.store.AddSigningKey(t.Context(), row, false, actorServer); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // serve makes one more server on the same database.

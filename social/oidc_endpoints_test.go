@@ -3,7 +3,6 @@ package social_test
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"testing"
 
 	"gatehouse/social"
@@ -111,7 +110,7 @@ func TestTokenEndpointFails(t *testing.T) {
 		body        any
 		reason, say string
 	}{
-		{"invalid_grant", 400, url.Values{"error": {"x"}}, social.ReasonProviderDown, down}, // error is no string
+		{"error is no string", 400, map[string]any{"error": []string{"invalid_grant"}}, social.ReasonProviderDown, down},
 		{"code used", 400, map[string]string{"error": "invalid_grant", "error_description": "secret"}, social.ReasonProviderRefused, failedAt},
 		{"invalid_request", 400, map[string]string{"error": "invalid_request"}, social.ReasonProviderRefused, failedAt},
 		{"invalid_client", 401, map[string]string{"error": "invalid_client"}, "", ours},

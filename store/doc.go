@@ -21,11 +21,16 @@
 //	access_token.go   access tokens; Introspection, the hottest read
 //	refresh_token.go  refresh tokens and their idempotent rotation
 //	identity.go       people at social providers, and the accounts they sign in to
+//	presence.go       by what somebody is signed in who links or unlinks one
 //	identity_unbound.go  imported identities that have no subject yet
 //	import*.go        rows of another system, brought in batches
 //	imported_token.go refresh tokens of another system, good once
+//	one_time_link.go  links that were mailed, and what they prove
 //	replay.go         others' tokens that may be used once
 //	limit.go          sliding windows that all replicas share
+//	outbox.go         mail that waits to be sent
+//	signing_key.go    keys that ID tokens are signed with, as sealed bytes
+//	system_secret.go  which step each system secret has taken, and what still needs it
 //	audit.go          what was changed, by whom
 //	purge.go          removal of what has expired
 //	words.go          lists of scopes and URIs in one column

@@ -1,6 +1,18 @@
 package store
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"gorm.io/gorm"
+)
+
+// PostAndFail posts within a transaction that is rolled back.
+func (s *Store) PostAndFail(ctx context.Context, m *Mail) error {
+	return s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return errors.Join(s.post(tx, m), errors.New("rolled back"))
+	})
+}
 
 // PurgeAsLeader is one round of RunUpkeep's purge.
 func (s *Store) PurgeAsLeader(ctx context.Context) error { return s.purgeAsLeader(ctx) }
@@ -19,4 +31,9 @@ func (s *Store) HoldPurgeLock(ctx context.Context) (release func(), err error) {
 		conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, int64(purgeLock))
 		conn.Release()
 	}, err
+}
+
+// MoveAddress gives an account another login address, and changes nothing else.
+func (s *Store) MoveAddress(ctx context.Context, id, email string) error {
+	return s.changeAccount(ctx, id, map[string]any{"email": email, "email_key": EmailKey(email)})
 }

@@ -84,6 +84,7 @@ type Federated struct {
 	LastName          string
 	Actor             string // who did it, for the audit: a client or an account
 	Reason            string // why, likewise
+	Mail              *Mail  // tells the owner of the account that is claimed, joined or linked; nil for none
 }
 
 func (f *Federated) identity(id, accountID string, now time.Time) *Identity {
@@ -119,6 +120,9 @@ func (s *Store) CreateFederated(ctx context.Context, f Federated, claimed *Accou
 			return err
 		}
 		if err := tx.Create(f.identity(known.IdentityID, a.ID, a.CreatedAt)).Error; err != nil {
+			return err
+		}
+		if err := s.post(tx, f.Mail); err != nil {
 			return err
 		}
 		return f.audit(s, tx, "account.create", a.ID)
@@ -172,6 +176,9 @@ func (s *Store) JoinIdentity(ctx context.Context, f Federated, a *Account) (*Sig
 		if err := tx.Create(f.identity(known.IdentityID, a.ID, s.now())).Error; err != nil {
 			return err
 		}
+		if err := s.post(tx, f.Mail); err != nil {
+			return err
+		}
 		return f.audit(s, tx, "identity.join", a.ID)
 	})
 	return known, translate(err)
@@ -208,6 +215,9 @@ func (s *Store) LinkIdentity(ctx context.Context, f Federated, who Presence, dig
 			return err
 		}
 		if err := dropUnbound(tx, identity); err != nil {
+			return err
+		}
+		if err := s.post(tx, f.Mail); err != nil {
 			return err
 		}
 		return f.audit(s, tx, "identity.link", who.AccountID)

@@ -47,6 +47,14 @@ type Fate struct {
 	Detail  string // more about Skipped or Note; never a secret
 }
 
+// note adds one more thing that is different here.
+func (f *Fate) note(what string) {
+	if f.Note != "" {
+		what = f.Note + "; " + what
+	}
+	f.Note = what
+}
+
 func skipped(why, detail string) Fate { return Fate{Skipped: why, Detail: detail} }
 
 // Import brings rows of one old system, batch by batch, in the order accounts,

@@ -24,6 +24,7 @@ const (
 	skipClientHere   = "a client with this id is here already"
 	skipClientRules  = "this server's rules refuse it"
 	noteRedirectURIs = "some redirect URIs are not valid here and were left out"
+	notePKCE         = "it must send a code_challenge now (PKCE, S256)"
 	noteNoSecret     = "its secret cannot be used: give it one by `gatehouse clients add-secret`"
 )
 
@@ -106,6 +107,9 @@ func (i *Import) client(o *OldClient) (*Client, Fate) {
 	if err := c.check(); err != nil {
 		return nil, skipped(skipClientRules, err.Error())
 	}
+	if c.GrantTypes.Has(GrantAuthorizationCode) {
+		fate.note(notePKCE)
+	}
 	c.CreatedAt = i.now()
 	c.UpdatedAt = c.CreatedAt
 	secret := ClientSecret{ID: i.newID("client_secret", o.OldID), ClientID: c.ID, CreatedAt: c.CreatedAt}
@@ -118,7 +122,7 @@ func (i *Import) client(o *OldClient) (*Client, Fate) {
 	case o.SecretHash != "" && o.SecretHash[0] != '!' && ValidHashForm(o.SecretHash) == nil:
 		secret.Hash = o.SecretHash
 	default:
-		fate.Note, fate.Detail = noteNoSecret, ""
+		fate.note(noteNoSecret)
 		return &c, fate
 	}
 	c.Secrets = []ClientSecret{secret}

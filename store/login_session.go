@@ -158,7 +158,8 @@ const maxSessions = 200
 
 // EndLoginSession ends one of an account's sessions, and the grants born of it
 // unless they may go on offline (OpenID Connect Core §11). ErrNotFound if the
-// account has no such session, or it has ended.
+// account has no such session, or it has ended. With an empty actor the caller
+// puts it on record.
 func (s *Store) EndLoginSession(ctx context.Context, accountID, id, actor string) error {
 	if !isID(id) || !isID(accountID) {
 		return ErrNotFound
@@ -178,8 +179,8 @@ func (s *Store) EndLoginSession(ctx context.Context, accountID, id, actor string
 		if !ended {
 			return ErrNotFound
 		}
-		if actor == accountID {
-			return nil // like a sign-in, an event of the log
+		if actor == "" || actor == accountID {
+			return nil // the latter is, like a sign-in, an event of the log
 		}
 		return s.audit(tx, actor, "session.end", accountID, Succeeded, map[string]any{"session": id})
 	})
@@ -210,7 +211,7 @@ func (s *Store) EndLoginSessions(ctx context.Context, accountID, keep, actor str
 				n++
 			}
 		}
-		if n == 0 || actor == accountID {
+		if n == 0 || actor == "" || actor == accountID {
 			return nil
 		}
 		return s.audit(tx, actor, "session.end", accountID, Succeeded, map[string]any{"sessions": n})

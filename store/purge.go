@@ -22,9 +22,11 @@ var purges = []struct{ name, table, set, where string }{
 	{"grants", "grants", "", "expires_at < $1"},
 	{"codes", "codes", "", "kept_until < $1"},
 	{"login_sessions", "login_sessions", "", "expires_at < $1"},
+	{"one_time_links", "one_time_links", "", "expires_at < $1"},
 	{"limits", "limits", "", "expires_at < $1"},
 	{"replays", "replays", "", "expires_at < $1"},
 	{"imported_tokens", "imported_tokens", "", "expires_at < $1"},
+	{"outbox", "outbox", "", "expires_at < $1"},
 	{"salts", "refresh_tokens", "salt = NULL", "spent_at < $2 AND spent_at IS NOT NULL AND salt IS NOT NULL"},
 }
 

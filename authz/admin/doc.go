@@ -1,5 +1,5 @@
-// Package admin is the operators' REST API: clients, accounts, their grants,
-// the social providers and the audit trail, under /admin/ on a listener of its
+// Package admin is the operators' REST API: clients, accounts, their grants
+// and sessions, the social providers and the audit trail, under /admin/ on a listener of its
 // own.
 //
 // It issues and checks no token: Config.Check, which cmd hands in, says who
@@ -14,6 +14,7 @@
 //	client_secrets.go  /admin/clients/{id}/secrets
 //	accounts.go        /admin/accounts
 //	grants.go          /admin/accounts/{id}/grants
+//	sessions.go        /admin/accounts/{id}/sessions and /admin/accounts/{id}/consents
 //	providers.go       /admin/providers
 //	audit.go           /admin/audit, and change, which puts every change on record
 //

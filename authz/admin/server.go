@@ -124,6 +124,11 @@ func (s *Server) routes(api huma.API) {
 	add(api, s, "GET", "/admin/accounts/{id}/grants", "listGrants", "List an account's live sign-ins, newest first", s.listGrants)
 	add(api, s, "DELETE", "/admin/accounts/{id}/grants", "revokeGrants", "End every sign-in of an account", s.revokeGrants)
 	add(api, s, "DELETE", "/admin/accounts/{id}/grants/{gid}", "revokeGrant", "End one sign-in with all that descends from it", s.revokeGrant)
+	add(api, s, "GET", "/admin/accounts/{id}/sessions", "listSessions", "List the browsers that an account is signed in with, the last used first", s.listSessions)
+	add(api, s, "DELETE", "/admin/accounts/{id}/sessions", "endSessions", "Sign an account out of every browser; what may go on offline does", s.endSessions)
+	add(api, s, "DELETE", "/admin/accounts/{id}/sessions/{session}", "endSession", "Sign an account out of one browser", s.endSession)
+	add(api, s, "GET", "/admin/accounts/{id}/consents", "listConsents", "List what an account allowed clients, by client", s.listConsents)
+	add(api, s, "DELETE", "/admin/accounts/{id}/consents/{client_id}", "withdrawConsent", "Withdraw what an account allowed a client, and end what the client has of it", s.withdrawConsent)
 
 	add(api, s, "GET", "/admin/providers", "listProviders", "List the social providers, and how this process finds them", s.listProviders)
 

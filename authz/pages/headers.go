@@ -21,7 +21,7 @@ func setHeaders(h http.Header, a about, formTargets []string) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
-	if !a.crossing { // there the client's own window may wait for the answer
+	if a.wide { // all others may be in a window that a client has opened, and waits for
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	}
 }

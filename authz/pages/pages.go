@@ -16,7 +16,7 @@ type Config struct {
 	Logo       []byte // SVG or PNG, at most 64 KiB; default a gate of ours
 	LogoType   string // image/svg+xml or image/png; default what Logo begins with
 	Accent     string // #rrggbb of buttons and links on light ground, contrast ≥ 4.5:1 (WCAG 1.4.3); default #1f5a4c
-	AccentDark string // the same on dark ground; default Accent, lightened as far as needed
+	AccentDark string // the same on dark ground; default #86cbb5, or Accent lightened as far as needed
 	Base       string // path of the issuer, before every path here; usually empty
 }
 
@@ -81,8 +81,9 @@ type view struct {
 // Write answers with a page. Every string in it may be anybody's. formTargets
 // are the further origins (https://host) or schemes (https:) that what answers
 // the page's form may redirect to: Chromium applies form-action to these too
-// (CSP 3 §6.4.2), and to where they redirect in turn. What is neither is left
-// out.
+// (CSP 3 §4.2.1), and to wherever they redirect in turn. So give https: and not
+// an origin if it is not known where a client sends people from there. What is
+// neither is left out.
 func (p *Pages) Write(w http.ResponseWriter, status int, page Page, formTargets ...string) {
 	a := page.about()
 	if f, ok := page.(FormPost); ok {

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -84,13 +85,17 @@ type paint struct {
 	arch, archDark     colour // of the shapes behind the card
 }
 
-const defaultAccent = "#1f5a4c"
+// The colours of ours.
+const (
+	defaultAccent     = "#1f5a4c"
+	defaultAccentDark = "#86cbb5"
+)
 
 // newPaint checks that each colour can be read: on its ground, and as the ground
 // of white (in the dark: of nearly black) text.
 func newPaint(accent, accentDark string) (p paint, err error) {
 	if accent == "" {
-		accent = defaultAccent
+		accent, accentDark = defaultAccent, cmp.Or(accentDark, defaultAccentDark)
 	}
 	if p.accent, err = parseColour(accent); err != nil {
 		return p, fmt.Errorf("accent: %w", err)
@@ -112,7 +117,7 @@ func newPaint(accent, accentDark string) (p paint, err error) {
 	if got := p.accentDark.contrast(mustColour(darkCard)); got < needed {
 		return p, fmt.Errorf("accent_dark: %s has a contrast of %.2f:1 to %s, text needs %.1f:1 (WCAG 1.4.3): take a lighter one", accentDark, got, darkCard, needed)
 	}
-	p.arch, p.archDark = mustColour(lightGround).mixed(p.accent, .07), mustColour(darkGround).mixed(p.accentDark, .06)
+	p.arch, p.archDark = mustColour(lightGround).mixed(p.accent, .07), mustColour(darkGround).mixed(p.accentDark, .09)
 	return p, nil
 }
 

@@ -4,6 +4,7 @@ package pages
 const (
 	ProblemCredentials     = "problem.credentials"      // unknown account, wrong password, inactive: told the same
 	ProblemEmail           = "problem.email"            // it is none
+	ProblemKnown           = "problem.known"            // the address of a sign-up has an account by now
 	ProblemEmailMissing    = "problem.email_missing"    //
 	ProblemPasswordMissing = "problem.password_missing" //
 	ProblemPassword        = "problem.password"         // the policy refuses it
@@ -50,15 +51,16 @@ type input struct {
 	Problem      string // text, empty if all is well
 }
 
-// inputs are all there are. "password" is one to sign in with, "new_password"
-// one to choose; both go by the name password.
+// inputs are all there are. "password" is one to sign in with, "first_password"
+// and "new_password" are to be chosen; each goes by the name password.
 var inputs = map[string]input{
-	"email":        {Name: "email", Type: "email", Label: "field.email", Autocomplete: "username", Mode: "email", Max: 254},
-	"password":     {Name: "password", Type: "password", Label: "field.password", Autocomplete: "current-password", Secret: true},
-	"new_password": {Name: "password", Type: "password", Label: "field.new_password", Hint: "field.new_password.hint", Autocomplete: "new-password", Min: 8, Max: 128, Secret: true},
-	"first_name":   {Name: "first_name", Type: "text", Label: "field.first_name", Autocomplete: "given-name", Max: 150},
-	"last_name":    {Name: "last_name", Type: "text", Label: "field.last_name", Autocomplete: "family-name", Max: 150, Optional: true},
-	"username":     {Name: "username", Type: "text", Label: "field.username", Autocomplete: "nickname", Max: 150},
+	"email":          {Name: "email", Type: "email", Label: "field.email", Autocomplete: "username", Mode: "email", Max: 254},
+	"password":       {Name: "password", Type: "password", Label: "field.password", Autocomplete: "current-password", Secret: true},
+	"first_password": {Name: "password", Type: "password", Label: "field.password", Hint: "field.new_password.hint", Autocomplete: "new-password", Min: 8, Max: 128, Secret: true},
+	"new_password":   {Name: "password", Type: "password", Label: "field.new_password", Hint: "field.new_password.hint", Autocomplete: "new-password", Min: 8, Max: 128, Secret: true},
+	"first_name":     {Name: "first_name", Type: "text", Label: "field.first_name", Autocomplete: "given-name", Max: 150},
+	"last_name":      {Name: "last_name", Type: "text", Label: "field.last_name", Autocomplete: "family-name", Max: 150, Optional: true},
+	"username":       {Name: "username", Type: "text", Label: "field.username", Autocomplete: "nickname", Max: 150},
 }
 
 // DescribedBy are the ids of what belongs to the field.

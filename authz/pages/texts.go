@@ -30,6 +30,7 @@ var english = catalogue{
 	"problem.credentials":      "The e-mail address or the password is not right.",
 	"problem.email":            "Enter an e-mail address like name@example.com.",
 	"problem.email_missing":    "Enter your e-mail address.",
+	"problem.known":            "There is an account with this address. Sign in, or choose a new password if you forgot yours.",
 	"problem.password_missing": "Enter your password.",
 	"problem.password":         "Choose another password: this one is too easy to guess.",
 	"problem.username":         "Choose another username: this one is not free.",
@@ -86,9 +87,9 @@ var english = catalogue{
 	"consent.title":    "Allow access?",
 	"consent.asks":     "{1} asks for access to your account {2}.",
 	"consent.will":     "It will be able to",
-	"consent.other":    "and, in the words of the application,",
+	"consent.other":    "in the application's own words:",
 	"consent.audience": "It will use this at",
-	"consent.host":     "Afterwards you go on to {1}. Allow this only if you know that address. You can withdraw it at any time.",
+	"consent.host":     "Afterwards you go on to {1}. Allow this only if you know that address. You can withdraw it at any time, in your account.",
 	"consent.allow":    "Allow",
 	"consent.deny":     "Do not allow",
 
@@ -146,7 +147,7 @@ var english = catalogue{
 	"account.applications.none": "You have given no application access.",
 	"account.application.since": "Since",
 	"account.application.end":   "Withdraw",
-	"account.application.may":   "May",
+	"account.application.may":   "It may",
 
 	"notice.session_ended":       "That session is signed out.",
 	"notice.unlinked":            "It is unlinked.",
@@ -174,7 +175,7 @@ var english = catalogue{
 	"error.taken.title": "That sign-in belongs to another account", "error.taken.text": "It is linked to another account here. Sign in by it, unlink it there, then come back.",
 	"error.used.title": "This sign-in is done already", "error.used.text": "Each one counts once. Go back to the application that you came from, and start again.",
 	"error.last_way_in.title": "This is your only way in", "error.last_way_in.text": "Choose a password or link another sign-in first, so that you can still sign in afterwards.",
-	"error.detail": "For who builds the application",
+	"error.detail": "For the developer",
 	"error.id":     "If you ask for help, quote this number:",
 
 	"mail.hello":     "Hello {1},",

@@ -104,7 +104,7 @@ func TestScopesInWords(t *testing.T) {
 		}
 	}
 	want := []string{english["scope.openid"], english["scope.profile"], english["scope.email"], english["scope.offline_access"], english["scope.read"],
-		english["scope.write"], "and, in the words of the application, berths:reserve", "https://api.harbour.example"}
+		english["scope.write"], "in the application's own words: berths:reserve", "https://api.harbour.example"}
 	if strings.Join(items, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got %q", items)
 	}

@@ -35,6 +35,7 @@ func TestRun(t *testing.T) {
 	text := out.String()
 	for _, want := range []string{
 		"postgres, 8 connections", "sqlite, 8 connections", "SELECT token ⨝ grant", "UPDATE + 2 INSERT", "store's statement",
+		"SELECT token ⨝ grant ⨝ account", "SELECT session, INSERT code", "UPDATE + 3 INSERT", "RS256 alone", "ES256 alone", "≤ 3 stmts", "≤ 4 stmts",
 		"argon2id", "each request logged", "exec to first token", "idle memory", "8 logins are in flight", "rotation 20 and later",
 		"kept per refresh", " 0 requests failed",
 	} {
@@ -67,6 +68,10 @@ func TestFloorsRunTheStoresSQL(t *testing.T) {
 		{"introspection", "select", "SELECT%FROM access_tokens t JOIN grants%"},
 		{"client_credentials", "client-store", "WITH c AS%FOR SHARE)%INSERT INTO grants%FROM c %"},
 		{"refresh", "refresh-store", "WITH spent AS%NOT EXISTS%"},
+		{"userinfo", "userinfo", "SELECT%FROM access_tokens t JOIN grants%JOIN accounts%"},
+		{"authorize", "authorize", "SELECT%FROM login_sessions%"},
+		{"authorize", "authorize", "INSERT INTO codes%"},
+		{"code exchange", "code-store", "WITH c AS%UPDATE codes%"},
 	} {
 		byServer, byFloor := statementsOf(t, d, tt.row, "", tt.pattern), statementsOf(t, d, tt.row, tt.floor, tt.pattern)
 		if len(byServer) != 1 || fmt.Sprint(byServer) != fmt.Sprint(byFloor) {
@@ -84,7 +89,6 @@ func statementsOf(t *testing.T, d *database, rowName, floorName, pattern string)
 		t.Fatal(err)
 	}
 	r := rowNamed(rowName)
-	at := target{path: r.path, client: r.client}
 	forms := r.forms
 	var p *process
 	var err error
@@ -100,7 +104,10 @@ func statementsOf(t *testing.T, d *database, rowName, floorName, pattern string)
 		t.Fatal(err)
 	}
 	defer p.stop()
-	at.addr = p.addr
+	at := target{addr: p.addr, path: "/"}
+	if floorName == "" {
+		at = r.target(d, p.addr)
+	}
 	l, err := dial(ctx, at, 1, forms(d, 1))
 	if err != nil {
 		t.Fatal(err)

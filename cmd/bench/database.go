@@ -1,9 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
-	"database/sql"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,7 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"gatehouse/store"
@@ -33,8 +33,12 @@ const (
 	webClient      = "bench-web"      // password, refresh_token
 	serviceClient  = "bench-service"  // client_credentials
 	resourceClient = "bench-resource" // introspection
+	codeClient     = "bench-code"     // authorization_code, without openid
+	rs256Client    = "bench-rs256"    // authorization_code, with ID tokens of this algorithm
+	es256Client    = "bench-es256"
 	benchSecret    = "bench-secret-bench-secret-bench-secret"
 	benchScope     = "read write"
+	openidScope    = "openid profile email"
 	benchAudience  = "https://api.example.com"
 	userPassword   = "correct horse battery staple"
 )
@@ -49,6 +53,7 @@ type database struct {
 	secret   string // the server's system secret
 	meter    meter
 	tokens   *tokens
+	codes    []*codes     // of each client that exchanges some
 	families atomic.Int64 // how many families have been given out
 	drop     func() error
 }
@@ -59,7 +64,7 @@ func (d *database) nextFamily() int { return d.tokens.family(int(d.families.Add(
 
 // openDatabase makes a database with n tokens.
 func (b *bench) openDatabase(ctx context.Context, kind string, n int) (_ *database, err error) {
-	d := &database{bench: b, kind: kind, secret: strings.Repeat(rand.Text(), 2), drop: func() error { return nil }}
+	d := &database{bench: b, kind: kind, secret: strings.Repeat(rand.Text(), 2), codes: newCodes(), drop: func() error { return nil }}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -79,12 +84,7 @@ func (b *bench) openDatabase(ctx context.Context, kind string, n int) (_ *databa
 		return nil, err
 	}
 	d.tokens = newTokens(d.secret, n, account)
-	if kind == sqlite {
-		err = d.fillSQLite(ctx)
-	} else {
-		err = d.fillPostgres(ctx)
-	}
-	if err != nil {
+	if err := d.fillTables(ctx); err != nil {
 		return nil, fmt.Errorf("fill the tables: %w", err)
 	}
 	return d, d.checkTokens(ctx)
@@ -146,12 +146,18 @@ func (d *database) register(ctx context.Context) (string, error) {
 		return "", err
 	}
 	scope := store.ParseWords(benchScope)
-	for _, c := range []store.Client{
+	list := []store.Client{
 		{ID: webClient, GrantTypes: store.Words{store.GrantPassword, store.GrantRefreshToken, store.GrantTokenExchange}, FirstParty: true,
 			RotateRefresh: true, Providers: store.Words{providerName}, Scope: scope, DefaultScope: scope, Audience: store.Words{benchAudience}},
 		{ID: serviceClient, GrantTypes: store.Words{store.GrantClientCredentials}, Scope: scope, DefaultScope: scope},
 		{ID: resourceClient, IntrospectAll: true},
-	} {
+	}
+	for _, c := range d.codes {
+		scope := store.ParseWords(c.scope)
+		list = append(list, store.Client{ID: c.client, GrantTypes: store.Words{store.GrantAuthorizationCode, store.GrantRefreshToken}, RotateRefresh: true,
+			RedirectURIs: store.Words{benchRedirect}, IDTokenSignedResponseAlg: c.algorithm, Scope: scope, DefaultScope: scope, Audience: store.Words{benchAudience}})
+	}
+	for _, c := range list {
 		c.Type = store.Confidential
 		if _, err := st.CreateClient(ctx, &c, benchSecret); err != nil {
 			return "", err
@@ -172,58 +178,20 @@ func (d *database) register(ctx context.Context) (string, error) {
 	return first, nil
 }
 
-func (d *database) fillPostgres(ctx context.Context) error {
-	conn := d.meter.stats
-	for _, t := range d.tokens.tables(func(id uuid.UUID) any { return [16]byte(id) }) {
-		rows := pgx.CopyFromSlice(d.tokens.n, func(i int) ([]any, error) { return t.row(i), ctx.Err() })
-		if _, err := conn.CopyFrom(ctx, pgx.Identifier{t.name}, t.columns, rows); err != nil {
-			return err
-		}
-	}
-	// What would otherwise be done while the first rows are measured.
-	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *database) fillSQLite(ctx context.Context) error {
-	db, err := openLite(strings.TrimPrefix(d.url, "sqlite://"))
-	if err != nil {
-		return err
-	}
-	defer db.close()
-	err = db.write(ctx, func(tx *sql.Tx) error {
-		for _, t := range d.tokens.tables(func(id uuid.UUID) any { return id.String() }) {
-			insert := fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s?)", t.name, strings.Join(t.columns, ", "), strings.Repeat("?, ", len(t.columns)-1))
-			for i := range d.tokens.n {
-				if _, err := tx.ExecContext(ctx, insert, t.row(i)...); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	_, err = db.writes.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	return err
-}
-
-// checkTokens asks the server for one token of each kind: if authz makes them
-// otherwise than we do, nothing that we measure would mean anything.
+// checkTokens shows the server one token of each kind: if authz makes them
+// otherwise than we do, nothing that we measure would mean anything. The first
+// ID token of an algorithm makes the key that signs all of them.
 func (d *database) checkTokens(ctx context.Context) error {
 	p, err := d.startServer(ctx, "", false)
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	for _, name := range []string{"introspection", "refresh"} {
+	for _, name := range []string{
+		"introspection", "userinfo", "authorize", "code exchange", "code exchange with an ID token, RS256", "code exchange with an ID token, ES256", "refresh",
+	} {
 		r := rowNamed(name)
-		l, err := dial(ctx, target{p.addr, r.path, r.client}, 1, r.forms(d, 1))
+		l, err := dial(ctx, r.target(d, p.addr), 1, r.forms(d, 1))
 		if err != nil {
 			return err
 		}
@@ -232,6 +200,17 @@ func (d *database) checkTokens(ctx context.Context) error {
 		if err != nil || got.failed > 0 {
 			return fmt.Errorf("a token of ours at %s: %s: %w", r.path, got.sample, err)
 		}
+		alg := algorithm(member(l.workers[0].last.Bytes(), "id_token"))
+		if c := d.codesOf(r.client); c != nil && alg != c.algorithm {
+			return fmt.Errorf("%s: the ID token's algorithm is %q", name, alg)
+		}
 	}
 	return nil
+}
+
+// algorithm is what an ID token is signed with; empty if there is none.
+func algorithm(idToken []byte) string {
+	head, _, _ := bytes.Cut(idToken, []byte{'.'})
+	text, _ := base64.RawURLEncoding.DecodeString(string(head)) // what is none has no alg
+	return string(member(text, "alg"))
 }

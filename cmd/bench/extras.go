@@ -37,7 +37,7 @@ func firstToken(ctx context.Context, d *database) error {
 		if err != nil {
 			return err
 		}
-		l, err := dial(ctx, target{p.addr, "/oauth2/token", serviceClient}, 1, clientCredentials(d, 1))
+		l, err := dial(ctx, target{addr: p.addr, path: "/oauth2/token", client: serviceClient}, 1, clientCredentials(d, 1))
 		if err == nil {
 			var got outcome
 			got, err = l.run(ctx, 0)
@@ -68,9 +68,11 @@ func idleMemory(ctx context.Context, d *database) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"introspection", "client_credentials", "refresh", "password"} {
+	for _, name := range []string{
+		"introspection", "userinfo", "client_credentials", "refresh", "password", "authorize", "code exchange with an ID token, RS256",
+	} {
 		r := rowNamed(name)
-		l, err := dial(ctx, target{p.addr, r.path, r.client}, 1, r.forms(d, 1))
+		l, err := dial(ctx, r.target(d, p.addr), 1, r.forms(d, 1))
 		if err != nil {
 			return err
 		}
@@ -109,7 +111,7 @@ func besideLogins(ctx context.Context, d *database) error {
 	if err != nil {
 		return err
 	}
-	logins, err := dial(ctx, target{s.process.addr, login.path, login.client}, 8, login.forms(d, 8))
+	logins, err := dial(ctx, login.target(d, s.process.addr), 8, login.forms(d, 8))
 	if err != nil {
 		return err
 	}
@@ -169,7 +171,7 @@ func rotations(ctx context.Context, d *database) error {
 	}
 	// One process does both, so that nothing but the family differs.
 	first := &side{process: old.process}
-	if first.load, err = dial(ctx, target{old.process.addr, r.path, r.client}, 1, func(int) form {
+	if first.load, err = dial(ctx, r.target(d, old.process.addr), 1, func(int) form {
 		return func(b, _ []byte) []byte {
 			return d.tokens.appendToken(append(b, "grant_type=refresh_token&refresh_token="...), refreshPrefix, d.nextFamily())
 		}

@@ -42,14 +42,22 @@ type floor struct {
 // store, so that the price of its guarantees can be told from that of the
 // server around it.
 var floors = map[string]floor{
-	"bare":         {title: "bare net/http", plain: bare},
-	"argon2id":     {title: "argon2id, 19 MiB, t=2, p=1", plain: hashAlone, judged: true},
-	"select":       {title: "SELECT token ⨝ grant", postgres: selectPostgres, sqlite: selectSQLite, forms: accessKeys, judged: true},
+	"bare":     {title: "bare net/http", plain: bare},
+	"argon2id": {title: "argon2id, 19 MiB, t=2, p=1", plain: hashAlone, judged: true},
+	"rs256":    {title: "RS256 alone, 2048 bits", plain: signRS256, forms: claimsToSign},
+	"es256":    {title: "ES256 alone", plain: signES256, forms: claimsToSign},
+	"select": {title: "SELECT token ⨝ grant", postgres: selectPostgres(selectActive, scanActive), sqlite: selectSQLite(selectActive, scanActive),
+		forms: accessKeys, judged: true},
+	"userinfo": {title: "SELECT token ⨝ grant ⨝ account", postgres: selectPostgres(selectUser, scanUser), sqlite: selectSQLite(selectUser, scanUser),
+		forms: accessKeys, judged: true},
 	"client-plain": {title: "2 INSERT", postgres: insertPostgres(plainClientGrant), sqlite: insertSQLite, judged: true},
 	"client-store": {title: "store's statement", postgres: insertPostgres(storeClientGrant), judged: true},
 	"refresh-plain": {title: "UPDATE + 2 INSERT", postgres: rotatePostgres(plainRotation), sqlite: rotateSQLite,
 		forms: refreshKeys, judged: true},
 	"refresh-store": {title: "store's statement", postgres: rotatePostgres(storeRotation), forms: refreshKeys, judged: true},
+	"authorize":     {title: "SELECT session, INSERT code", postgres: authorizePostgres, sqlite: authorizeSQLite, forms: sessionKeys},
+	"code-plain":    {title: "UPDATE + 3 INSERT", postgres: exchangePostgres(plainCodeGrant), sqlite: exchangeSQLite, forms: codeKeys},
+	"code-store":    {title: "store's statement", postgres: exchangePostgres(storeCodeGrant), forms: codeKeys},
 }
 
 func (f floor) has(kind string) bool {
@@ -138,7 +146,7 @@ func hashAlone() work {
 	}
 }
 
-// row is what pgx and database/sql both give for one row.
+// scanner is what pgx and database/sql both give for one row.
 type scanner interface{ Scan(dest ...any) error }
 
 // scanActive reads all that introspection tells.
@@ -149,13 +157,27 @@ func scanActive(row scanner) error {
 	return row.Scan(&text[0], &text[1], &text[2], &account, &text[3], &text[4], &text[5], &text[6], &text[7], &text[8], &at[0], &at[1], &at[2])
 }
 
-func selectPostgres(pool *pgxpool.Pool) work {
+func selectPostgres(query string, scan func(scanner) error) func(*pgxpool.Pool) work {
+	return func(pool *pgxpool.Pool) work {
+		return selectBy(func(ctx context.Context, key []byte) error { return scan(pool.QueryRow(ctx, query, key, now())) })
+	}
+}
+
+func selectSQLite(query string, scan func(scanner) error) func(*liteDB) work {
+	return func(db *liteDB) work {
+		return selectBy(func(ctx context.Context, key []byte) error {
+			return scan(db.reads.QueryRowContext(ctx, query, key, now()))
+		})
+	}
+}
+
+func selectBy(read func(ctx context.Context, key []byte) error) work {
 	return func(ctx context.Context, form url.Values, answer []byte) ([]byte, error) {
 		key, err := base64.RawURLEncoding.DecodeString(form.Get("key"))
 		if err != nil {
 			return nil, err
 		}
-		if err := scanActive(pool.QueryRow(ctx, selectActive, key, now())); err != nil {
+		if err := read(ctx, key); err != nil {
 			return nil, err
 		}
 		return append(answer, `{"active":true}`...), nil
@@ -188,19 +210,6 @@ func rotatePostgres(query string) func(*pgxpool.Pool) work {
 			}
 			return r.answer(answer), nil
 		}
-	}
-}
-
-func selectSQLite(db *liteDB) work {
-	return func(ctx context.Context, form url.Values, answer []byte) ([]byte, error) {
-		key, err := base64.RawURLEncoding.DecodeString(form.Get("key"))
-		if err != nil {
-			return nil, err
-		}
-		if err := scanActive(db.reads.QueryRowContext(ctx, selectActive, key, now())); err != nil {
-			return nil, err
-		}
-		return append(answer, `{"active":true}`...), nil
 	}
 }
 

@@ -28,6 +28,34 @@ const (
 			SELECT $21, $1, $22, $23, $24, $25, $26 FROM g)
 		SELECT count(*) FROM g`
 
+	selectUser = `SELECT g.client_id, t.scope, ` + claimColumns + `
+		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id JOIN accounts a ON a.id = g.account_id
+		 WHERE t.signature = $1 AND t.revoked_at IS NULL AND t.expires_at > $2
+		   AND g.revoked_at IS NULL AND g.expires_at > $2`
+
+	selectSession = `SELECT s.id, s.account_id, s.sid, s.auth_time, s.amr, s.identity_id, s.created_at, s.seen_at, s.expires_at, s.absolute_at, ` +
+		claimColumns + ` FROM login_sessions s JOIN accounts a ON a.id = s.account_id
+		 WHERE s.signature = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND a.is_active`
+
+	insertCode = `INSERT INTO codes (signature, grant_id, client_id, account_id, auth_epoch, login_session_id, redirect_uri,
+			code_challenge, nonce, scope, audience, resource, issued_at, expires_at, kept_until)
+		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14
+		  FROM login_sessions s JOIN accounts a ON a.id = s.account_id
+		 WHERE s.id = $4 AND s.ended_at IS NULL AND s.expires_at > $12 AND a.is_active AND a.auth_epoch = $5`
+
+	storeCodeGrant = `WITH c AS (SELECT id FROM clients WHERE id = $4 AND disabled_at IS NULL FOR SHARE),
+		who AS (SELECT id FROM accounts WHERE id = $3 AND is_active AND auth_epoch = $27 AND EXISTS (SELECT 1 FROM c) FOR SHARE),
+		s AS (SELECT id FROM login_sessions WHERE id = $18 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM who) FOR SHARE),
+		o AS (UPDATE codes SET spent_at = $19
+			 WHERE signature = $32 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19
+			   AND EXISTS (SELECT 1 FROM s) RETURNING signature),
+		g AS (INSERT INTO grants (` + grantColumns + `) SELECT ` + grantValues + ` FROM o RETURNING id),
+		a AS (INSERT INTO access_tokens (` + accessColumns + `)
+			SELECT $21, $1, $22, $23, $24, $25, $26 FROM g),
+		r AS (INSERT INTO refresh_tokens (` + firstColumns + `)
+			SELECT $28, $1, $21, $29, $30, $25, $31 FROM g WHERE $28::bytea IS NOT NULL)
+		SELECT count(*) FROM g`
+
 	storeRotation = `WITH spent AS (UPDATE refresh_tokens AS t
 			   SET spent_at = coalesce(t.spent_at, $2), secret_id = CASE WHEN t.spent_at IS NULL THEN $4 ELSE t.secret_id END
 			  FROM grants g
@@ -48,11 +76,13 @@ const (
 		amr, acr, claims, actor, cnf, sid, identity_id, login_session_id, created_at, expires_at`
 	grantValues    = `$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20`
 	accessColumns  = `signature, grant_id, scope, audience, cnf, issued_at, expires_at`
+	firstColumns   = `signature, grant_id, access_signature, salt, secret_id, issued_at, expires_at`
+	claimColumns   = `a.id, a.email, a.email_key, a.email_state, a.username, a.first_name, a.last_name, a.is_staff, a.is_superuser, a.is_active, a.auth_epoch`
 	refreshColumns = `signature, grant_id, predecessor, access_signature, salt, issued_at, expires_at`
 )
 
 // The same with nothing but the writes. They take the same parameters; $3 has
-// no use in plainRotation but to be one.
+// no use in plainRotation but to be one, nor has $27 in plainCodeGrant.
 const (
 	plainClientGrant = `WITH g AS (INSERT INTO grants (` + grantColumns + `) VALUES (` + grantValues + `))
 		INSERT INTO access_tokens (` + accessColumns + `) VALUES ($21, $1, $22, $23, $24, $25, $26)`
@@ -63,6 +93,14 @@ const (
 		r AS (INSERT INTO refresh_tokens (` + refreshColumns + `) SELECT $10, grant_id, $1, $5, $11, $2, $12 FROM spent)
 		SELECT CAST($2 AS timestamptz), CAST($4 AS bytea), CAST($12 AS timestamptz) FROM spent`
 
+	plainCodeGrant = `WITH o AS (UPDATE codes SET spent_at = $19 WHERE signature = $32 AND spent_at IS NULL AND auth_epoch = $27 RETURNING signature),
+		g AS (INSERT INTO grants (` + grantColumns + `) SELECT ` + grantValues + ` FROM o),
+		a AS (INSERT INTO access_tokens (` + accessColumns + `) SELECT $21, $1, $22, $23, $24, $25, $26 FROM o),
+		r AS (INSERT INTO refresh_tokens (` + firstColumns + `) SELECT $28, $1, $21, $29, $30, $25, $31 FROM o)
+		SELECT count(*) FROM o`
+
+	liteSpendCode     = `UPDATE codes SET spent_at = $19 WHERE signature = $32 AND spent_at IS NULL`
+	liteInsertRefresh = `INSERT INTO refresh_tokens (` + firstColumns + `) VALUES ($28, $1, $21, $29, $30, $25, $31)`
 	liteInsertGrant   = `INSERT INTO grants (` + grantColumns + `) VALUES (` + grantValues + `)`
 	liteInsertAccess  = `INSERT INTO access_tokens (` + accessColumns + `) VALUES ($21, $1, $22, $23, $24, $25, $26)`
 	liteSpend         = `UPDATE refresh_tokens SET spent_at = $2 WHERE signature = $1 AND spent_at IS NULL RETURNING grant_id`

@@ -24,10 +24,11 @@ type target struct {
 	addr   string // host:port
 	path   string
 	client string // authenticates by HTTP Basic; empty: not at all
+	cookie string // of a browser, which sends the form by GET, in the query; empty: a client, which sends it by POST
 }
 
-// form appends the body of one connection's next request. last is the answer
-// to the one before, empty at first.
+// form appends what one connection's next request says. last is the answer to
+// the one before, empty at first.
 type form func(buf, last []byte) []byte
 
 // load keeps connections that each send a request as soon as the one before is
@@ -39,18 +40,28 @@ type worker struct {
 	conn    net.Conn
 	in      *bufio.Reader
 	form    form
-	head    []byte // the request up to the value of Content-Length
+	head    []byte // the request up to the value of Content-Length; of a GET, up to the query
+	tail    []byte // of a GET, what follows the query; empty for a POST
 	body    []byte
 	request []byte
-	last    bytes.Buffer // the latest answer's body
+	last    bytes.Buffer // the latest answer's Location, if it has one, and body
 }
 
-func dial(ctx context.Context, t target, conns int, forms func(conn int) form) (*load, error) {
-	head := "POST " + t.path + " HTTP/1.1\r\nHost: " + t.addr + "\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+// request is what stays the same in all requests to a target: a worker's head
+// and tail.
+func (t target) request() (head, tail string) {
+	if t.cookie != "" {
+		return "GET " + t.path + "?", " HTTP/1.1\r\nHost: " + t.addr + "\r\nCookie: " + t.cookie + "\r\n\r\n"
+	}
+	head = "POST " + t.path + " HTTP/1.1\r\nHost: " + t.addr + "\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 	if t.client != "" {
 		head += "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(t.client+":"+benchSecret)) + "\r\n"
 	}
-	head += "Content-Length: "
+	return head + "Content-Length: ", ""
+}
+
+func dial(ctx context.Context, t target, conns int, forms func(conn int) form) (*load, error) {
+	head, tail := t.request()
 	l := new(load)
 	for i := range conns {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", t.addr)
@@ -58,7 +69,7 @@ func dial(ctx context.Context, t target, conns int, forms func(conn int) form) (
 			l.close()
 			return nil, err
 		}
-		l.workers = append(l.workers, &worker{conn: conn, in: bufio.NewReader(conn), form: forms(i), head: []byte(head)})
+		l.workers = append(l.workers, &worker{conn: conn, in: bufio.NewReader(conn), form: forms(i), head: []byte(head), tail: []byte(tail)})
 	}
 	return l, nil
 }
@@ -69,11 +80,17 @@ func (l *load) close() {
 	}
 }
 
-// do sends one request and returns the status; the body is in w.last.
+// do sends one request and returns the status; the rest of the answer is in
+// w.last.
 func (w *worker) do() (int, error) {
 	w.body = w.form(w.body[:0], w.last.Bytes())
-	w.request = strconv.AppendInt(append(w.request[:0], w.head...), int64(len(w.body)), 10)
-	w.request = append(append(w.request, "\r\n\r\n"...), w.body...)
+	w.request = append(w.request[:0], w.head...)
+	if len(w.tail) > 0 {
+		w.request = append(append(w.request, w.body...), w.tail...)
+	} else {
+		w.request = strconv.AppendInt(w.request, int64(len(w.body)), 10)
+		w.request = append(append(w.request, "\r\n\r\n"...), w.body...)
+	}
 	if _, err := w.conn.Write(w.request); err != nil {
 		return 0, err
 	}
@@ -83,6 +100,7 @@ func (w *worker) do() (int, error) {
 	}
 	defer resp.Body.Close()
 	w.last.Reset()
+	w.last.WriteString(resp.Header.Get("Location"))
 	if _, err := io.Copy(&w.last, resp.Body); err != nil {
 		return 0, err
 	}
@@ -95,7 +113,7 @@ func (w *worker) do() (int, error) {
 // outcome is what one round of load got.
 type outcome struct {
 	requests     int
-	failed       int // answered otherwise than 200, or with an inactive token
+	failed       int // see good
 	serverErrors int // of these, 5xx
 	sample       string
 	took         time.Duration
@@ -152,7 +170,7 @@ func (w *worker) run(ctx context.Context, began time.Time, window time.Duration)
 		}
 		o.requests++
 		o.latencies = append(o.latencies, time.Since(sent))
-		if status == http.StatusOK && !bytes.Contains(w.last.Bytes(), []byte(`"active":false`)) {
+		if good(status, w.last.Bytes()) {
 			continue
 		}
 		o.failed++
@@ -164,4 +182,13 @@ func (w *worker) run(ctx context.Context, began time.Time, window time.Duration)
 		}
 	}
 	return o, nil
+}
+
+// good tells whether an answer is the one that was asked for: not of an
+// inactive token, and where it sends a browser on, with a code.
+func good(status int, answer []byte) bool {
+	if status == http.StatusFound {
+		return bytes.Contains(answer, []byte("?code="+codePrefix))
+	}
+	return status == http.StatusOK && !bytes.Contains(answer, []byte(`"active":false`))
 }

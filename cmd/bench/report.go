@@ -20,7 +20,7 @@ type report struct {
 	out          io.Writer
 	began        time.Time
 	met, judged  int
-	failed       int // requests that were not answered by 200
+	failed       int // requests that were not answered as they should be
 	serverErrors int // of these, 5xx
 	sample       string
 }
@@ -51,6 +51,16 @@ func (s *side) cost() float64 {
 		costs = append(costs, taken.perRequest())
 	}
 	return middle(costs).median
+}
+
+// statements are those per request; 0 where they are not counted.
+func (s *side) statements() float64 {
+	var statements, requests float64
+	for _, taken := range s.samples {
+		statements += float64(taken.statements)
+		requests += float64(taken.requests)
+	}
+	return statements / requests
 }
 
 func outcomes(sides ...*side) []outcome {
@@ -105,7 +115,11 @@ func (r *report) columns(kind string, conns int) {
 // among sides.
 func (r *report) row(row *row, sides []*side) {
 	server := sides[len(sides)-1]
-	r.side(row.name, server, "", "", "")
+	reach := ""
+	if n := server.statements(); n > 0 && row.stmts > 0 {
+		reach = fmt.Sprintf("≤ %.0f stmts  %s", row.stmts, r.judge(n <= row.stmts))
+	}
+	r.side(row.name, server, "", "", reach)
 	for _, s := range sides[:len(sides)-1] {
 		cpu := middle(ratios(server, s, sample.perRequest))
 		reach := ""
@@ -124,20 +138,19 @@ func (r *report) row(row *row, sides []*side) {
 func (r *report) side(title string, s *side, cpu, rate, reach string) {
 	all := outcomes(s)
 	var latencies []time.Duration
-	var requests, failed, statements int
-	for i, o := range all {
+	var requests, failed int
+	for _, o := range all {
 		latencies = append(latencies, o.latencies...)
 		requests += o.requests
 		failed += o.failed
-		statements += int(s.samples[i].statements)
 	}
 	slices.Sort(latencies)
 	at := func(q float64) string {
 		return fmt.Sprintf("%.2f", latencies[int(q*float64(len(latencies)-1))].Seconds()*1e3)
 	}
 	perRequest := "–"
-	if statements > 0 {
-		perRequest = fmt.Sprintf("%.2f", float64(statements)/float64(requests))
+	if n := s.statements(); n > 0 {
+		perRequest = fmt.Sprintf("%.2f", n)
 	}
 	var rates []float64
 	for _, taken := range s.samples {

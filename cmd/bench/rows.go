@@ -18,9 +18,11 @@ type row struct {
 	client string   // who asks
 	floors []string // see floors.go
 	level  string   // the server's log.level; default warn
-	beside string   // another row, done by a second server, as a floor
+	beside string   // another row, done by a second server, as a floor; not on SQLite, where a file has one server
 	only   string   // one kind of database
 	facade bool     // asked at /api-auth/ of the resource API, in the same process
+	page   bool     // asked by the browser of somebody who is signed in
+	stmts  float64  // that it may cost, clients being read now and then; 0: any
 	over   float64  // CPU-µs that it may cost more than the row beside it; 0: any
 	reach  float64  // times a judged floor's CPU time, from design.md "Numbers to reach"; 0: none
 	forms  func(d *database, conns int) func(conn int) form
@@ -29,9 +31,11 @@ type row struct {
 // rows in the order of measuring: those that add rows to the tables come last.
 var rows = []row{
 	{name: "introspection", path: "/oauth2/introspect", client: resourceClient,
-		floors: []string{"bare", "select"}, reach: 1.2, forms: accessTokens},
+		floors: []string{"bare", "select"}, reach: 1.2, forms: accessTokens("token=")},
 	{name: "introspection, each request logged", path: "/oauth2/introspect", client: resourceClient,
-		level: "info", beside: "introspection", only: postgres, forms: accessTokens}, // two servers cannot own one SQLite file
+		level: "info", beside: "introspection", only: postgres, forms: accessTokens("token=")},
+	{name: "userinfo", path: "/oauth2/userinfo",
+		floors: []string{"userinfo"}, beside: "introspection", reach: 1.2, forms: accessTokens("access_token=")},
 	{name: "password", path: "/oauth2/token", client: webClient,
 		floors: []string{"argon2id"}, reach: 1.05, forms: passwords},
 	{name: "client_credentials", path: "/oauth2/token", client: serviceClient,
@@ -42,15 +46,33 @@ var rows = []row{
 		beside: "refresh", only: postgres, forms: idTokens},
 	{name: "refresh by /api-auth/token", path: "/api-auth/token", client: webClient, facade: true,
 		beside: "refresh", only: postgres, over: 150, forms: refreshes},
+	{name: "authorize", path: "/oauth2/authorize", page: true,
+		floors: []string{"authorize"}, stmts: 4, forms: authorizations},
+	{name: "code exchange", path: "/oauth2/token", client: codeClient,
+		floors: []string{"code-plain", "code-store"}, stmts: 3, forms: exchanges(codeClient)},
+	{name: "code exchange with an ID token, RS256", path: "/oauth2/token", client: rs256Client,
+		floors: []string{"rs256"}, beside: "code exchange", only: postgres, stmts: 3, forms: exchanges(rs256Client)},
+	{name: "code exchange with an ID token, ES256", path: "/oauth2/token", client: es256Client,
+		floors: []string{"es256"}, beside: "code exchange", only: postgres, stmts: 3, forms: exchanges(es256Client)},
 }
 
 func rowNamed(name string) *row {
 	return &rows[slices.IndexFunc(rows, func(r row) bool { return r.name == name })]
 }
 
+// target is where the row's load goes, on the server at this address.
+func (r *row) target(d *database, addr string) target {
+	t := target{addr: addr, path: r.path, client: r.client}
+	if r.page {
+		t.cookie = d.tokens.browser()
+	}
+	return t
+}
+
 // side is one program under load.
 type side struct {
 	title   string
+	codes   *codes // that the load exchanges; nil: none
 	judged  bool
 	process *process
 	load    *load
@@ -80,7 +102,7 @@ func (d *database) measureRow(ctx context.Context, r *row, conns int) (sides []*
 		if f.forms != nil {
 			forms = f.forms
 		}
-		s := &side{title: f.title, judged: f.judged}
+		s := &side{title: f.title, judged: f.judged, codes: d.codesOf(r.client)}
 		sides = append(sides, s)
 		if s.process, err = d.startFloor(ctx, name); err != nil {
 			return sides, err
@@ -89,7 +111,7 @@ func (d *database) measureRow(ctx context.Context, r *row, conns int) (sides []*
 			return sides, err
 		}
 	}
-	if r.beside != "" {
+	if r.beside != "" && d.kind != sqlite {
 		other := rowNamed(r.beside)
 		s, err := d.serverSide(ctx, other, conns)
 		sides = append(sides, s)
@@ -107,12 +129,12 @@ func (d *database) measureRow(ctx context.Context, r *row, conns int) (sides []*
 }
 
 func (d *database) serverSide(ctx context.Context, r *row, conns int) (*side, error) {
-	s := &side{title: r.name}
+	s := &side{title: r.name, codes: d.codesOf(r.client)}
 	var err error
 	if s.process, err = d.startServer(ctx, r.level, r.facade); err != nil {
 		return s, err
 	}
-	s.load, err = dial(ctx, target{s.process.addr, r.path, r.client}, conns, r.forms(d, conns))
+	s.load, err = dial(ctx, r.target(d, s.process.addr), conns, r.forms(d, conns))
 	return s, err
 }
 
@@ -130,6 +152,9 @@ func stopSides(sides []*side) {
 // rounds warms each side up and measures it once per round.
 func (d *database) rounds(ctx context.Context, sides []*side, window time.Duration) error {
 	for _, s := range sides {
+		if err := d.restock(ctx, s, window); err != nil {
+			return err
+		}
 		if _, err := s.load.run(ctx, min(window, 300*time.Millisecond)); err != nil {
 			return err
 		}
@@ -147,6 +172,9 @@ func (d *database) rounds(ctx context.Context, sides []*side, window time.Durati
 }
 
 func (d *database) sample(ctx context.Context, s *side, window time.Duration) (sample, error) {
+	if err := d.restock(ctx, s, window); err != nil {
+		return sample{}, err
+	}
 	before, err := d.meter.before(ctx, s.process.pid())
 	if err != nil {
 		return sample{}, err
@@ -163,11 +191,13 @@ func (d *database) sample(ctx context.Context, s *side, window time.Duration) (s
 	return sample{got, after.cpu - before.cpu, statements}, err
 }
 
-// accessTokens introspects tokens at random.
-func accessTokens(d *database, _ int) func(int) form {
-	return func(int) form {
-		return func(b, _ []byte) []byte {
-			return d.tokens.appendToken(append(b, "token="...), accessPrefix, 2*rand.IntN(d.tokens.n/2))
+// accessTokens shows tokens at random, of those that refreshing leaves alone.
+func accessTokens(head string) func(d *database, conns int) func(int) form {
+	return func(d *database, _ int) func(int) form {
+		return func(int) form {
+			return func(b, _ []byte) []byte {
+				return d.tokens.appendToken(append(b, head...), accessPrefix, 2*rand.IntN(d.tokens.n/2))
+			}
 		}
 	}
 }

@@ -44,6 +44,8 @@ func newAccounts(o *options) *cobra.Command {
 		accountCommand(o, "reactivate", "Let an account sign in again", (*store.Store).Reactivate),
 		accountCommand(o, "verify-email", "Mark an account's address as proven", (*store.Store).MarkEmailProven),
 		newSetPassword(o),
+		newListSessions(o),
+		newEndSessions(o),
 	)
 	return cmd
 }

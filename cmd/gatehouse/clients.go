@@ -23,33 +23,35 @@ func newClients(o *options) *cobra.Command {
 
 // clientJSON is a client as operators see it (RFC 7591 §2).
 type clientJSON struct {
-	ClientID                string   `json:"client_id"`
-	ClientSecret            string   `json:"client_secret,omitempty"` // only when it was just made
-	ClientName              string   `json:"client_name"`
-	Type                    string   `json:"type"`
-	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method"`
-	RedirectURIs            []string `json:"redirect_uris"`
-	GrantTypes              []string `json:"grant_types"`
-	Scope                   string   `json:"scope"`
-	DefaultScope            string   `json:"default_scope"`
-	Audience                []string `json:"audience"`
-	Origins                 []string `json:"origins"`
-	AccessTokenLifetime     int64    `json:"access_token_lifetime"`
-	RefreshTokenLifetime    int64    `json:"refresh_token_lifetime"`
-	GrantLifetime           int64    `json:"grant_lifetime"`
-	Providers               []string `json:"providers"`
-	ProviderAudiences       []string `json:"provider_audiences"`
-	ExchangeAudiences       []string `json:"exchange_audiences"`
-	FirstParty              bool     `json:"first_party"`
-	Operator                bool     `json:"operator"`
-	IntrospectAll           bool     `json:"introspect_all"`
-	ExposedSecret           bool     `json:"exposed_secret"`
-	Native                  bool     `json:"native"`
-	TrustedForwarder        bool     `json:"trusted_forwarder"`
-	RotateRefresh           bool     `json:"rotate_refresh"`
-	Impersonate             bool     `json:"impersonate"`
-	Disabled                bool     `json:"disabled"`
-	Secrets                 []secret `json:"secrets"`
+	ClientID                 string   `json:"client_id"`
+	ClientSecret             string   `json:"client_secret,omitempty"` // only when it was just made
+	ClientName               string   `json:"client_name"`
+	Type                     string   `json:"type"`
+	TokenEndpointAuthMethod  string   `json:"token_endpoint_auth_method"`
+	RedirectURIs             []string `json:"redirect_uris"`
+	PostLogoutRedirectURIs   []string `json:"post_logout_redirect_uris"`
+	IDTokenSignedResponseAlg string   `json:"id_token_signed_response_alg"`
+	GrantTypes               []string `json:"grant_types"`
+	Scope                    string   `json:"scope"`
+	DefaultScope             string   `json:"default_scope"`
+	Audience                 []string `json:"audience"`
+	Origins                  []string `json:"origins"`
+	AccessTokenLifetime      int64    `json:"access_token_lifetime"`
+	RefreshTokenLifetime     int64    `json:"refresh_token_lifetime"`
+	GrantLifetime            int64    `json:"grant_lifetime"`
+	Providers                []string `json:"providers"`
+	ProviderAudiences        []string `json:"provider_audiences"`
+	ExchangeAudiences        []string `json:"exchange_audiences"`
+	FirstParty               bool     `json:"first_party"`
+	Operator                 bool     `json:"operator"`
+	IntrospectAll            bool     `json:"introspect_all"`
+	ExposedSecret            bool     `json:"exposed_secret"`
+	Native                   bool     `json:"native"`
+	TrustedForwarder         bool     `json:"trusted_forwarder"`
+	RotateRefresh            bool     `json:"rotate_refresh"`
+	Impersonate              bool     `json:"impersonate"`
+	Disabled                 bool     `json:"disabled"`
+	Secrets                  []secret `json:"secrets"`
 }
 
 type secret struct {
@@ -58,8 +60,8 @@ type secret struct {
 }
 
 func clientOf(c *store.Client, shown string) clientJSON {
-	j := clientJSON{c.ID, shown, c.Name, c.Type, c.TokenEndpointAuthMethod, listed(c.RedirectURIs), listed(c.GrantTypes), c.Scope.String(),
-		c.DefaultScope.String(), listed(c.Audience), listed(c.Origins), c.AccessTokenLifetime, c.RefreshTokenLifetime, c.GrantLifetime,
+	j := clientJSON{c.ID, shown, c.Name, c.Type, c.TokenEndpointAuthMethod, listed(c.RedirectURIs), listed(c.PostLogoutRedirectURIs),
+		c.IDTokenSignedResponseAlg, listed(c.GrantTypes), c.Scope.String(), c.DefaultScope.String(), listed(c.Audience), listed(c.Origins), c.AccessTokenLifetime, c.RefreshTokenLifetime, c.GrantLifetime,
 		listed(c.Providers), listed(c.ProviderAudiences), listed(c.ExchangeAudiences), c.FirstParty, c.Operator, c.IntrospectAll,
 		c.ExposedSecret, c.Native, c.TrustedForwarder, c.RotateRefresh, c.Impersonate, c.DisabledAt != nil, []secret{}}
 	for _, s := range c.Secrets {
@@ -94,6 +96,8 @@ func clientFlags(f *pflag.FlagSet, c *store.Client) (set func(*store.Client)) {
 	text("type", "confidential or public", func(c *store.Client) *string { return &c.Type })
 	text("token-endpoint-auth-method", "client_secret_basic, client_secret_post or none", func(c *store.Client) *string { return &c.TokenEndpointAuthMethod })
 	list("redirect-uris", "redirect URIs, by commas", func(c *store.Client) *store.Words { return &c.RedirectURIs })
+	list("post-logout-redirect-uris", "where people may be sent who signed out, by commas", func(c *store.Client) *store.Words { return &c.PostLogoutRedirectURIs })
+	text("id-token-signed-response-alg", "RS256 or ES256", func(c *store.Client) *string { return &c.IDTokenSignedResponseAlg })
 	list("grant-types", "grants it may use, by commas: "+store.GrantTypes.String(), func(c *store.Client) *store.Words { return &c.GrantTypes })
 	list("scope", "scopes it may ask for, by blanks", func(c *store.Client) *store.Words { return &c.Scope })
 	list("default-scope", "scopes it gets when it asks for none", func(c *store.Client) *store.Words { return &c.DefaultScope })
@@ -105,7 +109,7 @@ func clientFlags(f *pflag.FlagSet, c *store.Client) (set func(*store.Client)) {
 	life("access-token-lifetime", "0: the server's default", func(c *store.Client) *int64 { return &c.AccessTokenLifetime })
 	life("refresh-token-lifetime", "sliding; 0: the server's default", func(c *store.Client) *int64 { return &c.RefreshTokenLifetime })
 	life("grant-lifetime", "absolute; 0: the server's default", func(c *store.Client) *int64 { return &c.GrantLifetime })
-	flag("first-party", "may use the password grant", func(c *store.Client) *bool { return &c.FirstParty })
+	flag("first-party", "may use the password grant, and at https addresses needs no consent", func(c *store.Client) *bool { return &c.FirstParty })
 	flag("operator", "may get the scope admin", func(c *store.Client) *bool { return &c.Operator })
 	flag("introspect-all", "sees every access token", func(c *store.Client) *bool { return &c.IntrospectAll })
 	flag("exposed-secret", "its secret is in a frontend", func(c *store.Client) *bool { return &c.ExposedSecret })

@@ -172,3 +172,12 @@ func TestClientsCurl(t *testing.T) {
 	curl("204", append(append(bearer(second), form("-d", id)...), base+"revoke-token")...)
 	curl("401", append(bearer(second), base+"currentUser/")...)
 }
+
+// TestClientsOpenIDClient holds the OpenID provider against a certified client.
+func TestClientsOpenIDClient(t *testing.T) {
+	d := startDev(t, t.TempDir())
+	want := []string{"discovery", "code flow of a confidential client", "code flow of a public client", "offline access", "max_age and prompt", "errors", "logout"}
+	if diff := cmp.Diff(want, runNode(t, "openid-client.mjs", d.file)); diff != "" {
+		t.Errorf("what went well (-want +got):\n%s", diff)
+	}
+}

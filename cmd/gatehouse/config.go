@@ -20,7 +20,9 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 
+	"gatehouse/authz"
 	"gatehouse/social"
+	"gatehouse/store"
 )
 
 // This file is the only place that reads environment, flags and configuration
@@ -31,6 +33,7 @@ import (
 // What the limits.* keys count in.
 const (
 	passwordWindow = 15 * time.Minute // limits.password_account, limits.password_address
+	formWindow     = 15 * time.Minute // limits.forms
 	signUpWindow   = time.Hour        // limits.sign_up
 )
 
@@ -47,14 +50,19 @@ type Config struct {
 	StubFacebookAddr string          // the stand-in for Facebook of gatehouse dev
 	DatabaseURL      string          // sqlite:///path or postgres://…; may hold a password
 	Secrets          [][]byte        // system secrets, the current one first, each as the bytes of its text
+	SecretsFile      string          // that they were read from, one on each line; empty: they came otherwise
+	RotateKeysEvery  time.Duration   // how long a signing key signs; 0: until gatehouse keys rotate
 	TLSCert          string          // PEM file of the certificate and its chain, read again when it changes; empty: plain HTTP
 	TLSKey           string          // PEM file of its key
 	Providers        []social.Config // by name
 	API              APIConfig
-	CORSOrigins      []string       // web origins allowed beside those of the clients
-	TrustedProxies   []netip.Prefix // peers whose X-Forwarded-For is believed
-	RefreshGrace     time.Duration  // how long a spent refresh token still answers a retry; 0 is strict
+	Mail             authz.MailConfig
+	CORSOrigins      []string          // web origins allowed beside those of the clients
+	TrustedProxies   []netip.Prefix    // peers whose X-Forwarded-For is believed
+	RefreshGrace     time.Duration     // how long a spent refresh token still answers a retry; 0 is strict
+	Sessions         store.SessionLife // of people's browsers
 	Limits           LimitsConfig
+	Pages            PagesConfig
 	LogFormat        string // text or json
 	LogLevel         slog.Level
 
@@ -80,7 +88,16 @@ type APIConfig struct {
 type LimitsConfig struct {
 	PasswordAccount int // failed sign-ins at one account, per passwordWindow
 	PasswordAddress int // failed sign-ins from one address, per passwordWindow
+	Forms           int // forms of the public pages from one address, per formWindow
 	SignUp          int // new accounts from one address, per signUpWindow
+}
+
+// PagesConfig is how the public pages look.
+type PagesConfig struct {
+	Name       string // what people know the service by
+	Logo       string // path of an SVG or PNG file, read at the start; empty: ours
+	Accent     string // #rrggbb on light ground; empty: ours
+	AccentDark string // #rrggbb on dark ground; empty: Accent, lightened
 }
 
 // sources are the places that configuration comes from, the weakest first.
@@ -131,7 +148,22 @@ func loadConfig(src sources) (Config, origins, error) {
 			return Config{}, nil, c.wrong(k.name, err.Error())
 		}
 	}
+	c.SecretsFile = src.secretsFile(from["secrets"])
 	return c, from, nil
+}
+
+// secretsFile is the file that the secrets in force were read from.
+func (src sources) secretsFile(origin string) string {
+	variable := variableOf("secrets") + "_FILE"
+	if src.data != "" && origin == "--data "+src.data {
+		return filepath.Join(src.data, "secrets")
+	}
+	for _, v := range src.environ {
+		if path, ok := strings.CutPrefix(v, variable+"="); ok && origin == "env "+variable {
+			return path
+		}
+	}
+	return ""
 }
 
 func readDefaults(_ sources, l layer) error {

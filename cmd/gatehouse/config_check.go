@@ -31,7 +31,7 @@ func (c Config) checkProduction() error {
 	if err := checkIssuer(c.Issuer); err != nil {
 		return c.wrong("issuer", err.Error())
 	}
-	return firstOf(c.checkSecrets, c.checkDatabase, c.checkTLS, c.checkProviders)
+	return firstOf(c.checkSecrets, c.checkSessions, c.checkDatabase, c.checkTLS, c.checkProviders, c.checkMail)
 }
 
 // checkAPI is what gatehouse api refuses to start with.
@@ -121,6 +121,13 @@ func (c Config) checkDatabase() error {
 	return nil
 }
 
+func (c Config) checkSessions() error {
+	if c.Sessions.Idle > c.Sessions.Absolute {
+		return c.wrong("sessions.idle", fmt.Sprintf("is longer than sessions.absolute, which is %v", c.Sessions.Absolute))
+	}
+	return nil
+}
+
 func (c Config) checkTLS() error {
 	switch {
 	case c.TLSCert == "" && c.TLSKey == "":
@@ -132,6 +139,13 @@ func (c Config) checkTLS() error {
 	}
 	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
 		return c.wrong("tls.cert", err.Error())
+	}
+	return nil
+}
+
+func (c Config) checkMail() error {
+	if key, problem := c.Mail.Check(); key != "" {
+		return c.wrong(key, problem)
 	}
 	return nil
 }

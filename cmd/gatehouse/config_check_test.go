@@ -3,19 +3,23 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"gatehouse/authz"
 	"gatehouse/social"
+	"gatehouse/store"
 )
 
 func TestCheckProduction(t *testing.T) {
 	good := Config{
 		Issuer: "https://auth.example.com", DatabaseURL: "sqlite:///db",
 		Secrets: [][]byte{[]byte(strings.Repeat("s", minSecret))},
-		from:    origins{"issuer": "env GATEHOUSE_ISSUER", "secrets": "file c.yaml", "providers.corp.issuer": "env P"},
+		from:    origins{"issuer": "env GATEHOUSE_ISSUER", "secrets": "file c.yaml", "providers.corp.issuer": "env P", "mail.from": "file m.yaml"},
 	}
 	provider := func(p social.Config) func(*Config) {
 		return func(c *Config) { c.Providers = []social.Config{p} }
 	}
+	mail := func(m authz.MailConfig) func(*Config) { return func(c *Config) { c.Mail = m } }
 	pair := writePair(t, t.TempDir(), "auth.example.com")
 	other := writePair(t, t.TempDir(), "auth.example.com")
 	for _, tt := range []struct {
@@ -50,7 +54,15 @@ func TestCheckProduction(t *testing.T) {
 		{"cert without key", func(c *Config) { c.TLSCert = pair.cert }, "tls.key: is not set"},
 		{"key without cert", func(c *Config) { c.TLSKey = pair.key }, "tls.cert: is not set"},
 		{"key of another cert", func(c *Config) { c.TLSCert, c.TLSKey = pair.cert, other.key }, "private key does not match"},
+		{"sessions that end at a fixed time", func(c *Config) { c.Sessions = store.SessionLife{Idle: time.Hour, Absolute: time.Hour} }, ""},
+		{"idle sessions that would outlive themselves", func(c *Config) { c.Sessions = store.SessionLife{Idle: 2 * time.Hour, Absolute: time.Hour} },
+			"sessions.idle: is longer than sessions.absolute, which is 1h0m0s"},
 		{"missing cert", func(c *Config) { c.TLSCert, c.TLSKey = "/nonexistent", pair.key }, "tls.cert: open /nonexistent"},
+		{"mail", mail(authz.MailConfig{Server: "smtp.example.com:587", From: "no-reply@example.com", Username: "u", Password: "hunter2"}), ""},
+		{"mail without a sender", mail(authz.MailConfig{Server: "smtp.example.com:587"}), "mail.from (file m.yaml): is not an address"},
+		{"mail without TLS beyond loopback", mail(authz.MailConfig{Server: "smtp.example.com:25", From: "a@example.com", TLS: "none"}), "mail.tls: mail goes without TLS"},
+		{"mail password without TLS", mail(authz.MailConfig{Server: "127.0.0.1:25", From: "a@example.com", TLS: "none", Username: "u", Password: "hunter2"}),
+			"mail.password: is never sent without TLS"},
 		{"provider", provider(social.Config{Name: "google", Audiences: []string{"x"}}), ""},
 		{"http provider", provider(social.Config{Name: "corp", Kind: "oidc", Audiences: []string{"x"}, Issuer: "http://accounts.example.com"}),
 			"providers.corp.issuer (env P): it must begin with https://"},

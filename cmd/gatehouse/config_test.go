@@ -14,7 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gatehouse/authz"
 	"gatehouse/social"
+	"gatehouse/store"
 )
 
 // write makes a file in a new folder and returns its path.
@@ -55,11 +57,15 @@ func TestLoadConfigTypes(t *testing.T) {
 	fromYAML := `
 issuer: https://auth.example.com
 secrets: ["` + one + `", "` + two + `"]
+mail: {server: "smtp.example.com:465", from: A <a@example.com>, username: u, password: p, tls: implicit}
 cors: {origins: ["https://a.example", "http://localhost:3000"]}
 trusted_proxies: [10.0.0.1/8, "::1"]
 refresh: {grace: 0}
-limits: {password_account: 3, sign_up: 0}
+keys: {rotate_every: 24h}
+sessions: {idle: 24h, absolute: 48h}
+limits: {password_account: 3, sign_up: 0, forms: 7}
 api: {drf: true, client_secret: s}
+pages: {name: Harbour, logo: harbour.svg, accent: "#5a2d82", accent_dark: "#d9b8ff"}
 log: {format: json, level: debug}
 providers:
   google: {audiences: [web, android], presenters: [android], domains: [corp.example], require_nonce: true, max_age: 1h, access_tokens: true, jwks_uri: "https://k.example"}
@@ -69,8 +75,12 @@ providers:
 	environ := []string{
 		"GATEHOUSE_ISSUER=https://auth.example.com", "GATEHOUSE_SECRETS=" + one + "\n" + two + "\n",
 		"GATEHOUSE_CORS__ORIGINS=https://a.example, http://localhost:3000", "GATEHOUSE_TRUSTED_PROXIES=10.0.0.1/8 ::1",
-		"GATEHOUSE_REFRESH__GRACE=0s", "GATEHOUSE_LIMITS__PASSWORD_ACCOUNT=3", "GATEHOUSE_LIMITS__SIGN_UP=0",
+		"GATEHOUSE_REFRESH__GRACE=0s", "GATEHOUSE_KEYS__ROTATE_EVERY=24h", "GATEHOUSE_LIMITS__PASSWORD_ACCOUNT=3", "GATEHOUSE_LIMITS__SIGN_UP=0",
+		"GATEHOUSE_SESSIONS__IDLE=24h", "GATEHOUSE_SESSIONS__ABSOLUTE=48h", "GATEHOUSE_LIMITS__FORMS=7",
+		"GATEHOUSE_MAIL__SERVER=smtp.example.com:465", "GATEHOUSE_MAIL__FROM=A <a@example.com>", "GATEHOUSE_MAIL__USERNAME=u",
+		"GATEHOUSE_MAIL__PASSWORD=p", "GATEHOUSE_MAIL__TLS=implicit",
 		"GATEHOUSE_API__DRF=true", "GATEHOUSE_API__CLIENT_SECRET=s", "GATEHOUSE_LOG__FORMAT=json", "GATEHOUSE_LOG__LEVEL=debug",
+		"GATEHOUSE_PAGES__NAME=Harbour", "GATEHOUSE_PAGES__LOGO=harbour.svg", "GATEHOUSE_PAGES__ACCENT=#5a2d82", "GATEHOUSE_PAGES__ACCENT_DARK=#d9b8ff",
 		"GATEHOUSE_PROVIDERS__GOOGLE__AUDIENCES=web android", "GATEHOUSE_PROVIDERS__GOOGLE__PRESENTERS=android",
 		"GATEHOUSE_PROVIDERS__GOOGLE__DOMAINS=corp.example", "GATEHOUSE_PROVIDERS__GOOGLE__REQUIRE_NONCE=true",
 		"GATEHOUSE_PROVIDERS__GOOGLE__MAX_AGE=60m", "GATEHOUSE_PROVIDERS__GOOGLE__ACCESS_TOKENS=true",
@@ -93,7 +103,7 @@ providers:
 				t.Fatal(err)
 			}
 			want := Config{
-				Issuer: "https://auth.example.com", Secrets: [][]byte{[]byte(one), []byte(two)},
+				Issuer: "https://auth.example.com", Secrets: [][]byte{[]byte(one), []byte(two)}, RotateKeysEvery: 24 * time.Hour,
 				PublicAddr: "127.0.0.1:9000", AdminAddr: "127.0.0.1:9001", APIAddr: "127.0.0.1:8000", DemoAddr: "127.0.0.1:3000",
 				MailAddr: "127.0.0.1:9090", StubGoogleAddr: "127.0.0.1:9100", StubFacebookAddr: "127.0.0.1:9101",
 				Providers: []social.Config{
@@ -105,9 +115,12 @@ providers:
 						RequireNonce: true, MaxAge: time.Hour, AccessTokens: true, JWKSURI: "https://k.example"},
 				},
 				API:            APIConfig{DRF: true, ClientSecret: "s"},
+				Mail:           authz.MailConfig{Server: "smtp.example.com:465", From: "A <a@example.com>", Username: "u", Password: "p", TLS: "implicit"},
 				CORSOrigins:    []string{"https://a.example", "http://localhost:3000"},
 				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-				Limits:         LimitsConfig{PasswordAccount: 3, PasswordAddress: 100},
+				Limits:         LimitsConfig{PasswordAccount: 3, PasswordAddress: 100, Forms: 7},
+				Sessions:       store.SessionLife{Idle: 24 * time.Hour, Absolute: 48 * time.Hour},
+				Pages:          PagesConfig{"Harbour", "harbour.svg", "#5a2d82", "#d9b8ff"},
 				LogFormat:      "json", LogLevel: slog.LevelDebug,
 			}
 			c.from = nil
@@ -147,6 +160,8 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"no such port", "", "GATEHOUSE_API__ADDR=127.0.0.1:66000", "api.addr (env GATEHOUSE_API__ADDR): 127.0.0.1:66000 is not host:port"},
 		{"duration without unit", "refresh: {grace: 30}", "", "30 is not a duration like 30s"},
 		{"negative duration", "", "GATEHOUSE_REFRESH__GRACE=-1s", "is not a duration"},
+		{"sessions without end", "sessions: {absolute: 0}", "", "must be above zero"},
+		{"sessions that never begin", "", "GATEHOUSE_SESSIONS__IDLE=0s", "must be above zero"},
 		{"not a number", "", "GATEHOUSE_LIMITS__SIGN_UP=many", "many is not a whole number"},
 		{"negative number", "limits: {sign_up: -1}", "", "is not a whole number"},
 		{"neither true nor false", "", "GATEHOUSE_API__DRF=yes", "yes is neither true nor false"},
@@ -251,7 +266,7 @@ func TestLoadConfigData(t *testing.T) {
 
 func TestDefaultsAreValid(t *testing.T) {
 	c, _, err := loadConfig(sources{})
-	if err != nil || c.RefreshGrace != 30*time.Second || c.LogLevel != slog.LevelInfo {
+	if err != nil || c.RefreshGrace != 30*time.Second || c.Sessions.Idle != 7*24*time.Hour || c.Sessions.Absolute != 30*24*time.Hour || c.Limits.Forms != 300 || c.LogLevel != slog.LevelInfo {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

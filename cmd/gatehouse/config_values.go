@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gatehouse/authz"
 )
 
 // field is the place in a Config that a key is bound to. A value is a string
@@ -204,6 +206,20 @@ func lifetime(to *time.Duration) field {
 		}
 		if *to == 0 {
 			return errors.New("must be above zero")
+		}
+		return nil
+	}, f.show}
+}
+
+// rotation is how long a signing key signs, 0 for ever.
+func rotation(to *time.Duration) field {
+	f := duration(to)
+	return field{func(v any) error {
+		if err := f.set(v); err != nil {
+			return err
+		}
+		if *to != 0 && *to < authz.MinKeyRotation {
+			return fmt.Errorf("must be 0 or at least %v", authz.MinKeyRotation)
 		}
 		return nil
 	}, f.show}

@@ -12,7 +12,7 @@ import (
 
 // devDefaults stand in for limits that would only be in the way of one
 // developer on one address.
-var devDefaults = map[string]string{"limits.password_address": "0", "limits.sign_up": "0"}
+var devDefaults = map[string]string{"limits.password_address": "0", "limits.sign_up": "0", "limits.forms": "0"}
 
 func newDev(o *options) *cobra.Command {
 	var readyFile string
@@ -52,12 +52,13 @@ type devProcess struct {
 	data      *devData
 	readyFile string
 	noDemo    bool
+	catcher   *mailCatcher           // nil if mail is configured; written only by mailHandler
 	standing  map[string]devProvider // the stand-ins; written only by their handlers' makers
 }
 
 func (p *devProcess) run(cmd *cobra.Command) error {
 	ctx := cmd.Context()
-	parts := append(p.standIns(), p.public(), p.admin(), p.api())
+	parts := append(append(p.standIns(), p.mail()...), p.public(), p.admin(), p.api())
 	if !p.noDemo {
 		parts = append(parts, p.demo())
 	}
@@ -73,6 +74,7 @@ func (p *devProcess) run(cmd *cobra.Command) error {
 			return err // what an earlier run left would be taken for this one's
 		}
 	}
+	defer func() { p.catcher.close() }()
 	sites, err := p.open(ctx, parts)
 	if err != nil {
 		return err
@@ -113,5 +115,5 @@ func (p *devProcess) prepare(parts []part) error {
 	p.cfg.API.SignInID, p.cfg.API.SignInSecret = web.ID, web.Secret
 	tutorial := p.data.Clients["tutorial"]
 	p.cfg.API.DRF, p.cfg.API.DRFID, p.cfg.API.DRFSecret, p.cfg.API.DRFAll = true, tutorial.ID, tutorial.Secret, "public"
-	return p.cfg.checkProviders()
+	return firstOf(p.cfg.checkSessions, p.cfg.checkProviders, p.cfg.checkMail)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gatehouse/store"
 )
@@ -56,14 +57,18 @@ func (p *process) providerNames() store.Words {
 // devClients are one client of each kind.
 func devClients(audience string, origins, providers store.Words) []store.Client {
 	all := store.Words{"read", "write", "accounts:read"}
+	people := append(slices.Clone(all), store.ScopeOpenID, store.ScopeProfile, store.ScopeEmail, store.ScopeOffline)
 	readWrite := store.Words{"read", "write"}
 	api := store.Words{audience}
 	sessions := store.Words{store.GrantPassword, store.GrantRefreshToken, store.GrantTokenExchange}
+	browser := append(store.Words{store.GrantAuthorizationCode}, sessions...)
+	back := store.Words{"http://127.0.0.1/callback", "http://localhost:3000/callback", "http://127.0.0.1:3000/callback"} // at the first one any port does
+	bye := store.Words{"http://127.0.0.1:3000/", "http://localhost:3000/"}
 	return []store.Client{
-		{ID: "web", Name: "Web application", Type: store.Confidential, GrantTypes: sessions, Scope: all, DefaultScope: readWrite,
-			Audience: api, Origins: origins, Providers: providers, FirstParty: true, RotateRefresh: true},
-		{ID: "spa", Name: "Single-page application", Type: store.Public, GrantTypes: sessions, Scope: all, DefaultScope: readWrite,
-			Audience: api, Origins: origins, Providers: providers, FirstParty: true, RotateRefresh: true},
+		{ID: "web", Name: "Web application", Type: store.Confidential, GrantTypes: browser, Scope: people, DefaultScope: readWrite,
+			RedirectURIs: back, PostLogoutRedirectURIs: bye, Audience: api, Origins: origins, Providers: providers, FirstParty: true, RotateRefresh: true},
+		{ID: "spa", Name: "Single-page application", Type: store.Public, GrantTypes: browser, Scope: people, DefaultScope: readWrite,
+			RedirectURIs: back, PostLogoutRedirectURIs: bye, Audience: api, Origins: origins, Providers: providers, FirstParty: true, RotateRefresh: true},
 		{ID: "tutorial", Name: "The tutorial's frontend", Type: store.Confidential, ExposedSecret: true, GrantTypes: sessions,
 			Scope: readWrite, DefaultScope: readWrite, Audience: api, Origins: origins, Providers: providers, FirstParty: true, RotateRefresh: true,
 			AccessTokenLifetime: 36000},

@@ -12,6 +12,7 @@ type devReady struct {
 	Admin  string `json:"admin"`
 	API    string `json:"api"`
 	Demo   string `json:"demo,omitempty"`
+	Mail   string `json:"mail,omitempty"` // the catcher
 	devCredentials
 	Providers map[string]devProvider `json:"providers"` // the stand-ins
 }
@@ -24,7 +25,7 @@ type devProvider struct {
 // announce says on the screen what to type next, and in the ready file where
 // everything is.
 func (p *devProcess) announce(screen io.Writer) {
-	ready := devReady{p.cfg.Issuer, p.urls["admin.addr"], p.urls["api.addr"], p.urls["demo.addr"], p.data.devCredentials, p.standing}
+	ready := devReady{p.cfg.Issuer, p.urls["admin.addr"], p.urls["api.addr"], p.urls["demo.addr"], p.urls["mail.addr"], p.data.devCredentials, p.standing}
 	fmt.Fprintf(screen, "\nGatehouse runs for development. Its data is in %s.\n", p.data.dir)
 	ready.print(screen)
 	if p.readyFile == "" {
@@ -48,6 +49,9 @@ func (r devReady) print(screen io.Writer) {
 `, r.Issuer, r.Admin, r.API)
 	if r.Demo != "" {
 		fmt.Fprintf(screen, "  demo frontend         %s\n", r.Demo)
+	}
+	if r.Mail != "" {
+		fmt.Fprintf(screen, "  caught mail           %s\n", r.Mail)
 	}
 	google, hasGoogle := r.Providers["google"]
 	facebook, hasFacebook := r.Providers["facebook"]

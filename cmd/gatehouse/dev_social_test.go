@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"gatehouse/social"
 	"gatehouse/store"
 )
 
@@ -212,6 +214,46 @@ func TestProvidersOfDev(t *testing.T) {
 	out, err := check(strings.TrimPrefix(d.ready.Providers["google"].URL, "http://"))
 	if err == nil || exitCode(err) != 1 || !strings.Contains(out, "google    ok") || strings.Contains(out, "facebook  ok") {
 		t.Errorf("Google in Facebook's place: %v %s", err, out)
+	}
+}
+
+// The stand-ins take part in sign-in by redirect, as they are configured.
+func TestStandInsRedirect(t *testing.T) {
+	dir := t.TempDir()
+	d := startDev(t, dir)
+	made, err := readDevData(filepath.Join(dir, "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, configured := range map[string]social.Config{
+		"google":   made.StandIns["google"].google(d.ready.Providers["google"].URL),
+		"facebook": made.StandIns["facebook"].facebook(d.ready.Providers["facebook"].URL),
+	} {
+		p, err := Config{}.newProvider(configured, slog.New(slog.DiscardHandler))
+		if err != nil || !p.Redirects() {
+			t.Fatalf("%s: %v", name, err)
+		}
+		r := social.NewRedirection(d.ready.Issuer + "/signin/" + name + "/callback")
+		address, err := p.AuthorizationURL(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		browser, err := http.NewRequestWithContext(t.Context(), "GET", address+"&_dev_email=ada%40gmail.com", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(browser) // follows no redirect
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		back, err := resp.Location()
+		if err != nil {
+			t.Fatalf("%s: %d, %v", name, resp.StatusCode, err)
+		}
+		if id, err := p.Redeem(t.Context(), r, back.Query()); err != nil || id.Email != "ada@gmail.com" {
+			t.Errorf("%s: %+v, %v", name, id, err)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func startDev(t *testing.T, dir string, args ...string) *devRun {
 	root := newRoot()
 	root.SetArgs(append([]string{"dev", "--data", filepath.Join(dir, "data"), "--ready-file", d.file, "--log-level", "error",
 		"--public-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0",
-		"--demo-addr", "127.0.0.1:0", "--stub-google-addr", "127.0.0.1:0", "--stub-facebook-addr", "127.0.0.1:0"}, args...))
+		"--demo-addr", "127.0.0.1:0", "--mail-addr", "127.0.0.1:0", "--stub-google-addr", "127.0.0.1:0", "--stub-facebook-addr", "127.0.0.1:0"}, args...))
 	root.SetOut(d.screen)
 	var result error
 	done := make(chan struct{})
@@ -279,7 +279,37 @@ func TestStartBringsClientsUpToDate(t *testing.T) {
 	if _, err := st.UpdateClient(ctx, "tutorial", func(c *store.Client) error { c.AccessTokenLifetime = 5; return nil }); err != nil {
 		t.Fatal(err)
 	}
+	for _, id := range []string{"web", "spa"} { // as an earlier build made them
+		if _, err := st.UpdateClient(ctx, id, func(c *store.Client) error {
+			c.GrantTypes, c.RedirectURIs, c.PostLogoutRedirectURIs = store.Words{store.GrantPassword, store.GrantRefreshToken}, nil, nil
+			c.Scope = store.Words{"read", "write"}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	second := startDev(t, dir)
+	for _, tt := range []struct{ client, path, to string }{
+		{"web", "/oauth2/authorize?redirect_uri=http://127.0.0.1:5173/callback", "/signin?ticket="},
+		{"spa", "/oauth2/authorize?redirect_uri=http://localhost:3000/callback", "/signin?ticket="},
+		{"spa", "/oauth2/authorize?redirect_uri=http://localhost:3001/callback", ""},
+		{"web", "/oauth2/logout?post_logout_redirect_uri=http://127.0.0.1:3000/", "http://127.0.0.1:3000/"},
+		{"spa", "/oauth2/logout?post_logout_redirect_uri=http://localhost:3000/", "http://localhost:3000/"},
+	} {
+		req, err := http.NewRequestWithContext(ctx, "GET", second.ready.Issuer+tt.path+"&response_type=code&client_id="+tt.client+
+			"&scope=openid+profile+email+offline_access+read+write&code_challenge_method=S256&code_challenge="+strings.Repeat("A", 43), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req) // follows no redirect
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if to := resp.Header.Get("Location"); !strings.HasPrefix(to, tt.to) || (tt.to == "") != (to == "") {
+			t.Errorf("%s at %s: %d to %q", tt.client, tt.path, resp.StatusCode, to)
+		}
+	}
 	token := second.tutorialToken()
 	if token["expires_in"] != 36000.0 || token["scope"] != "read write" || token["refresh_token"] == nil {
 		t.Errorf("%v", token)
@@ -298,7 +328,7 @@ func (d *devRun) tutorialToken() map[string]any {
 
 func TestDevAnswersLoopbackNamesAlone(t *testing.T) {
 	d := startDev(t, t.TempDir())
-	for _, address := range []string{d.ready.Issuer, d.ready.Admin, d.ready.API, d.ready.Providers["google"].URL, d.ready.Providers["facebook"].URL} {
+	for _, address := range []string{d.ready.Issuer, d.ready.Admin, d.ready.API, d.ready.Mail, d.ready.Providers["google"].URL, d.ready.Providers["facebook"].URL} {
 		req, _ := http.NewRequest("GET", address+"/livez", nil)
 		req.Host = "evil.example.com"
 		if code, _ := d.send(req); code != http.StatusMisdirectedRequest {

@@ -130,7 +130,7 @@ var (
 	skipID      = "its id is not text"
 	skipBackend = "this server has no such provider"
 	skipUID     = "its uid is not one of that provider's"
-	skipGrant   = "this build has no authorization endpoint, which its grant needs"
+	skipGrant   = "this server does not have its grant"
 )
 
 func (d *djangoSource) identityRows() oldRows[store.OldIdentity] {
@@ -206,6 +206,8 @@ func asRegistered(c *store.Client, grant string) store.Fate {
 		c.Providers = store.Words{"google", "facebook"}
 	case "client-credentials":
 		c.GrantTypes = store.Words{store.GrantClientCredentials}
+	case "authorization-code":
+		c.GrantTypes = store.Words{store.GrantAuthorizationCode, store.GrantRefreshToken}
 	default:
 		return store.Fate{Skipped: skipGrant, Detail: grant}
 	}

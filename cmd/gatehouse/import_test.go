@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func everyOld(t *testing.T, test func(t *testing.T, w *importWorld, old, generat
 func TestImportDjango(t *testing.T) {
 	everyOld(t, func(t *testing.T, w *importWorld, old, generation string, crossed bool) {
 		accounts := map[string][4]int64{"1": {11, 9, 0, 2}, "2": {12, 10, 0, 2}}[generation]
-		want := map[string][4]int64{"accounts": accounts, "identities": {6, 4, 0, 2}, "applications": {7, 4, 0, 3}, "tokens": {7, 5, 0, 2}}
+		want := map[string][4]int64{"accounts": accounts, "identities": {6, 4, 0, 2}, "applications": {7, 5, 0, 2}, "tokens": {7, 6, 0, 1}}
 		if diff := cmp.Diff(want, w.brought("--from", old, "--dry-run").counts()); diff != "" || w.rows() != 0 {
 			t.Fatalf("the dry run (-want): %s%d rows", diff, w.rows())
 		}
@@ -66,6 +67,7 @@ func TestImportDjango(t *testing.T) {
 		signInAsBefore(t, w, generation)
 		refreshAsBefore(t, w, generation)
 		convertAsBefore(t, w, generation)
+		codeAsNow(t, w, r)
 	})
 }
 
@@ -166,6 +168,31 @@ func convertAsBefore(t *testing.T, w *importWorld, generation string) {
 	}
 }
 
+// codeAsNow signs in at an application that had the authorization-code grant,
+// which has to prove itself by PKCE from now on.
+func codeAsNow(t *testing.T, w *importWorld, r importReport) {
+	t.Helper()
+	const note = "it must send a code_challenge now (PKCE, S256)"
+	if !slices.ContainsFunc(r.Items, func(i importItem) bool { return i.Who == "web-code" && !i.Skipped && i.Reason == note }) {
+		t.Errorf("the report does not say what is new: %+v", r.Items)
+	}
+	c, err := w.store.ReadClient(context.Background(), "web-code")
+	if err != nil || c.GrantTypes.String() != "authorization_code refresh_token" || c.RedirectURIs.String() != "https://web.example.com/cb" || c.FirstParty || c.ExposedSecret {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	const back = "https://web.example.com/cb"
+	bo := &person{t: t, issuer: w.http.URL}
+	if got := bo.authorize("", "", "web-code", back, "code_challenge", ""); got.Get("error") != "invalid_request" {
+		t.Errorf("without PKCE: %v", got)
+	}
+	got := bo.authorize("bo@example.com", "correct horse battery", "web-code", back)
+	code, body := w.token("web-code", "another-secret-another-secret", "authorization_code",
+		url.Values{"code": {got.Get("code")}, "redirect_uri": {back}, "code_verifier": {codeVerifier}})
+	if code != 200 || body["scope"] != "read write" || body["refresh_token"] == nil {
+		t.Errorf("from %v: %d %v", got, code, body)
+	}
+}
+
 // What has ended or changed here stays so, however often the import is run.
 func TestImportLeavesWhatMovedOn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, databaseURL string) {
@@ -233,7 +260,7 @@ func TestImportFlags(t *testing.T) {
 	if err != nil || c.ExposedSecret || !c.FirstParty || c.RedirectURIs.String() != "https://app.example.com/cb https://two.example.com/" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if got := w.brought("--from", old, "--source", "shop").counts(); got["accounts"][2] != 10 || got["tokens"][1] != 5 {
+	if got := w.brought("--from", old, "--source", "shop").counts(); got["accounts"][2] != 10 || got["tokens"][1] != 6 {
 		t.Errorf("the rest: %v", got)
 	}
 }

@@ -6,6 +6,7 @@
 //	config*.go        the only place that reads environment, flags and files
 //	listen.go         sockets, limits and a graceful stop for every listener
 //	tlsreload.go      certificates that are read again when they change
+//	secrets_file.go   the file of the system secrets: replaced whole, followed while the server runs
 //	hostcheck.go      what keeps web pages away from gatehouse dev
 //	import*.go        import django: the old database, its rows, the report
 //	NAME.go           the subcommand of that name

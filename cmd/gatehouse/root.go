@@ -25,7 +25,7 @@ func newRoot() *cobra.Command {
 	flags.Var(&o.format, "format", "output as text or json")
 	root.AddCommand(
 		newDev(o), newServe(o), newAPI(o),
-		newMigrate(o), newClients(o), newAccounts(o), newProviders(o), newImport(o),
+		newMigrate(o), newClients(o), newAccounts(o), newKeys(o), newSecrets(o), newProviders(o), newImport(o),
 		newConfigCommand(o),
 		newHealthcheck(o),
 		newVersion(o),

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -163,19 +164,22 @@ func closeAll(sites []site) {
 	}
 }
 
-// serve answers until ctx ends, with the store's upkeep beside, which is the
-// authorization server's alone: it knows the grace of refresh tokens.
+// serve answers until ctx ends. Beside it goes on what is the authorization
+// server's alone: its jobs, the store's upkeep, as it knows the grace of refresh
+// tokens, and a look at the file of the system secrets.
 func (p *process) serve(ctx context.Context, s servers, sites []site) error {
 	if p.authz == nil {
 		return s.serve(ctx, sites...)
 	}
 	upkeep, stop := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.store.RunUpkeep(upkeep)
-	}()
-	defer func() { stop(); <-done }()
+	var beside sync.WaitGroup
+	beside.Go(func() { p.store.RunUpkeep(upkeep) })
+	beside.Go(func() { p.authz.Run(upkeep) })
+	if p.cfg.SecretsFile != "" {
+		f := &secretsFollower{path: p.cfg.SecretsFile, set: p.authz.SetSecrets, log: p.log, inForce: p.cfg.Secrets}
+		beside.Go(func() { f.run(upkeep) })
+	}
+	defer func() { stop(); beside.Wait() }()
 	return s.serve(ctx, sites...)
 }
 
@@ -208,6 +212,7 @@ func (p *process) limits() store.Limits {
 	return store.Limits{
 		PasswordAccount: store.Limit{Max: p.cfg.Limits.PasswordAccount, Window: passwordWindow},
 		PasswordAddress: store.Limit{Max: p.cfg.Limits.PasswordAddress, Window: passwordWindow},
+		Forms:           store.Limit{Max: p.cfg.Limits.Forms, Window: formWindow},
 		SignUp:          store.Limit{Max: p.cfg.Limits.SignUp, Window: signUpWindow},
 	}
 }
@@ -221,11 +226,18 @@ func (p *process) publicHandler() (http.Handler, error) {
 	if p.cfg.API.Audience != "" {
 		audiences = []string{p.cfg.API.Audience}
 	}
-	p.authz, err = authz.New(authz.Config{
-		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, Limits: p.limits(), Origins: p.cfg.CORSOrigins,
-		TrustedProxies: p.cfg.TrustedProxies, Providers: p.providers, AccountAudiences: audiences, Log: p.log,
-	}, p.store)
-	if err != nil {
+	cfg := authz.Config{
+		Issuer: p.cfg.Issuer, Secrets: p.cfg.Secrets, RotateKeysEvery: p.cfg.RotateKeysEvery, SessionLife: p.cfg.Sessions,
+		Limits: p.limits(), Origins: p.cfg.CORSOrigins,
+		TrustedProxies: p.cfg.TrustedProxies, Providers: p.providers, AccountAudiences: audiences, Mail: p.cfg.Mail, Log: p.log,
+	}
+	cfg.Pages.Name, cfg.Pages.Accent, cfg.Pages.AccentDark = p.cfg.Pages.Name, p.cfg.Pages.Accent, p.cfg.Pages.AccentDark
+	if p.cfg.Pages.Logo != "" {
+		if cfg.Pages.Logo, err = os.ReadFile(p.cfg.Pages.Logo); err != nil {
+			return nil, p.cfg.wrong("pages.logo", err.Error())
+		}
+	}
+	if p.authz, err = authz.New(cfg, p.store); err != nil {
 		return nil, err
 	}
 	return p.authz.Handler(), nil
