@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatehouse/store"
 )
 
 // press sends a form of the account's page.
@@ -181,6 +183,46 @@ func TestSessionsEndWithSignIns(t *testing.T) {
 		}
 		if n := w.count(`SELECT count(*) FROM login_sessions WHERE ended_at IS NULL`); n != 0 {
 			t.Errorf("%d sessions left", n)
+		}
+	})
+}
+
+// TestFormsAreCounted holds that no page's form can be sent without end, and that
+// what clients send people with is not among them.
+func TestFormsAreCounted(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		b.code()
+		page := b.logout(url.Values{})
+		cfg := w.server.cfg
+		cfg.Limits.Forms = store.Limit{Max: 3, Window: 15 * time.Minute}
+		strict, err := New(cfg, w.store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.http.Config.Handler = strict.Handler()
+		for range 3 {
+			if a := b.visit("POST", "/account/end-session", url.Values{"id": {store.NewGrantID()}}); a.code != 303 {
+				t.Fatalf("%d %s", a.code, a.text)
+			}
+		}
+		for path, form := range map[string]url.Values{
+			"/signin":                     {"email": {email}, "password": {password}},
+			"/consent":                    {"decision": {"allow"}},
+			"/oauth2/logout":              {"ticket": {page.hidden(t, "ticket")}, "decision": {"sign_out"}},
+			"/account/end-session":        {"id": {"others"}},
+			"/account/revoke-application": {"client_id": {"partner"}},
+		} {
+			if a := b.visit("POST", path, form); a.code != 429 || a.header.Get("Retry-After") == "" {
+				t.Errorf("%s: %d", path, a.code)
+			}
+		}
+		if a := b.visit("POST", "/oauth2/logout", url.Values{"client_id": {"site"}}); a.code != 303 || !b.isSignedIn() {
+			t.Errorf("a client's request: %d", a.code)
+		}
+		w.clock.move(31 * time.Minute)
+		if b.confirm(page); b.isSignedIn() {
+			t.Error("still counted after the window")
 		}
 	})
 }
