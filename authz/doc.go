@@ -22,6 +22,11 @@
 //	account_page.go   /account, where people look after their sign-ins
 //	sessions.go consents.go   the same for programs: /account/sessions, /account/consents
 //	identities.go     /account/identities, and Facebook's deauthorize callback
+//	signup.go         /signup: no account before its mail's link is used
+//	verify.go         /verify, where the links of sign-up and verification lead
+//	forgot.go         /forgot and /reset: a new password by mail
+//	mail_link.go      links in mails: made, opened, and the browser that asked for them
+//	mail_notice.go    how a mail is worded, and those that tell the owner of a change
 //	bearer.go         whose access token a request at /account brings (RFC 6750)
 //	introspect.go     POST /oauth2/introspect (RFC 7662)
 //	revoke.go         POST /oauth2/revoke (RFC 7009)

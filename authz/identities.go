@@ -115,6 +115,13 @@ func (s *Server) link(w http.ResponseWriter, r *http.Request) (*store.Identity, 
 func (s *Server) linkTo(ctx context.Context, who *store.SubjectToken, id *social.Identity) (*store.Identity, int, error) {
 	f := store.Federated{Provider: id.Provider, Subject: id.Subject, Email: id.Email, Verified: id.EmailVerified,
 		Actor: *who.AccountID, Reason: "its owner asked for it"}
+	owner, err := s.store.Account(ctx, *who.AccountID)
+	if err == nil {
+		f.Mail, err = s.linkedNotice(owner, id.Provider)
+	}
+	if err != nil {
+		return nil, 0, linkingEnded(err)
+	}
 	for range 2 {
 		known, err := s.store.IdentityOf(ctx, id.Provider, id.Subject)
 		if err == nil && known.AccountID == *who.AccountID {
@@ -129,16 +136,23 @@ func (s *Server) linkTo(ctx context.Context, who *store.SubjectToken, id *social
 		linked, err := s.store.LinkIdentity(ctx, f, who, id.Replay, id.ExpiresAt)
 		switch {
 		case err == nil:
+			s.mailPosted()
 			return linked, http.StatusCreated, nil
 		case errors.Is(err, store.ErrReplayed):
 			return nil, 0, errReplayed(ctx)
-		case errors.Is(err, store.ErrNotFound):
-			return nil, 0, bearerError("invalid_token", "The access token has ended, or its account has.")
 		case !errors.Is(err, store.ErrExists):
-			return nil, 0, err
+			return nil, 0, linkingEnded(err)
 		}
 	}
 	return nil, 0, s.refuseLink(ctx, who, id)
+}
+
+// linkingEnded tells what somebody finds whose token or account ended meanwhile.
+func linkingEnded(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return bearerError("invalid_token", "The access token has ended, or its account has.")
+	}
+	return err
 }
 
 func (s *Server) refuseLink(ctx context.Context, who *store.SubjectToken, id *social.Identity) error {

@@ -20,6 +20,7 @@ type derived struct {
 	refresh   []byte
 	code      []byte
 	session   []byte
+	link      []byte
 	successor []byte
 	rest      []byte // what is stored and must be read back
 	cookie    []byte // what a browser keeps for us and cannot read
@@ -42,7 +43,7 @@ func newKeyring(secrets [][]byte) (keyring, error) {
 		}
 		d := &ring[i]
 		for purpose, key := range map[string]*[]byte{
-			"id": &d.id, "access": &d.access, "refresh": &d.refresh, "code": &d.code, "session": &d.session,
+			"id": &d.id, "access": &d.access, "refresh": &d.refresh, "code": &d.code, "session": &d.session, "link": &d.link,
 			"successor": &d.successor, "seal": &d.rest, "cookie": &d.cookie,
 		} {
 			*key = DeriveKey(secret, purpose)

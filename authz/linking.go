@@ -129,6 +129,10 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 		Provider: id.Provider, Subject: id.Subject, Email: id.Email, Verified: id.EmailVerified, LoginEmail: v == createProven || v == claim,
 		Username: id.Username, FirstName: id.FirstName, LastName: id.LastName, Actor: client.ID, Reason: string(v),
 	}
+	if f.Mail, err = s.verdictNotice(v, holder, id.Provider); err != nil {
+		return nil, err
+	}
+	defer s.mailPosted()
 	switch v {
 	case createProven, createBare:
 		wait, err := s.store.AllowSignUp(ctx, s.cfg.Limits.SignUp, eventOf(ctx).limitAddress())

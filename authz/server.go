@@ -190,7 +190,12 @@ func (s *Server) Handler() http.Handler {
 		{base + "/oauth2/revoke", "POST", s.revoke, forPages},
 		{base + "/oauth2/userinfo", "GET, HEAD, POST", s.userinfo, forPages},
 		{base + "/signin", "GET, HEAD, POST", s.signIn, aPage},
+		{base + "/signup", "GET, HEAD, POST", s.signUp, aPage},
+		{base + "/verify", "GET, HEAD, POST", s.verifyAddress, aPage},
+		{base + "/forgot", "GET, HEAD, POST", s.forgot, aPage},
+		{base + "/reset", "GET, HEAD, POST", s.reset, aPage},
 		{base + "/consent", "POST", s.consent, aPage},
+		{base + "/account/verify-email", "POST", s.sendVerification, aPage},
 		{base + "/assets/{name}", "GET, HEAD", s.pages.Assets().ServeHTTP, 0},
 		{base + "/oauth2/logout", "GET, POST", s.logout, aRedirect}, // a HEAD would sign out too
 		{base + "/account", "GET, HEAD", s.accountPage, aPage},

@@ -22,6 +22,7 @@ const (
 	refreshToken      kind = "gth_rt_"
 	authorizationCode kind = "gth_ac_"
 	sessionCookie     kind = "gth_se_"
+	mailLink          kind = "gth_ml_"
 )
 
 const (
@@ -49,6 +50,8 @@ func (d *derived) key(k kind) []byte {
 		return d.code
 	case sessionCookie:
 		return d.session
+	case mailLink:
+		return d.link
 	}
 	return d.access
 }

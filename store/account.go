@@ -117,12 +117,17 @@ func (s *Store) createAccount(ctx context.Context, n NewAccount, staff, superuse
 	if err := translate(s.db.WithContext(ctx).Create(a).Error); err != nil {
 		return nil, err
 	}
-	// Guesses at a password that did not exist yet are not to keep its owner out.
-	guesses := Limit{}.at(limitAccount, key, a.CreatedAt).key
-	if _, err := s.exec(ctx, `DELETE FROM limits WHERE key = $1`, guesses); err != nil {
-		s.log.WarnContext(ctx, "forget guesses at a new account", "err", err)
-	}
+	s.forgetGuesses(ctx, key)
 	return a, nil
+}
+
+// forgetGuesses keeps guesses at a password that did not exist yet from keeping
+// its owner out.
+func (s *Store) forgetGuesses(ctx context.Context, key string) {
+	guesses := Limit{}.at(limitAccount, key, s.now()).key
+	if _, err := s.exec(ctx, `DELETE FROM limits WHERE key = $1`, guesses); err != nil {
+		s.log.WarnContext(ctx, "forget guesses at a new password", "err", err)
+	}
 }
 
 // Account returns one account, or ErrNotFound.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"net/mail"
 	"regexp"
@@ -68,8 +69,31 @@ var domainName = regexp.MustCompile(`^[\p{L}\p{M}\p{N}-]+(\.[\p{L}\p{M}\p{N}-]+)
 
 func notInEmail(r rune) bool { return r == '"' || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
+// Problems trims what will be stored of n and says what cannot be, and what to
+// do about it, by the JSON name of the member.
+func (n *NewAccount) Problems() map[string]string {
+	n.Email = strings.TrimSpace(n.Email)
+	found := map[string]string{}
+	for _, err := range append(nameProblems(&n.Username, &n.FirstName, &n.LastName), CheckEmail(n.Email)) {
+		if field := new(FieldError); errors.As(err, &field) {
+			found[field.Field] = field.Message
+		}
+	}
+	if err := CheckPassword(n.Password, n.Email, n.Username); err != nil {
+		found["password"] = err.Error()
+	}
+	return found
+}
+
 // checkNames trims and checks the three names; the last may be empty.
 func checkNames(username, first, last *string) error {
+	if found := nameProblems(username, first, last); len(found) > 0 {
+		return found[0]
+	}
+	return nil
+}
+
+func nameProblems(username, first, last *string) (found []error) {
 	for _, f := range []struct {
 		field, empty string
 		value        *string
@@ -81,14 +105,14 @@ func checkNames(username, first, last *string) error {
 		*f.value = strings.TrimSpace(*f.value)
 		switch {
 		case *f.value == "" && f.empty != "":
-			return &FieldError{f.field, f.empty}
+			found = append(found, &FieldError{f.field, f.empty})
 		case utf8.RuneCountInString(*f.value) > MaxName:
-			return &FieldError{f.field, fmt.Sprintf("A name has at most %d characters", MaxName)}
+			found = append(found, &FieldError{f.field, fmt.Sprintf("A name has at most %d characters", MaxName)})
 		case !utf8.ValidString(*f.value) || hasControl(*f.value):
-			return &FieldError{f.field, "A name has no control characters"}
+			found = append(found, &FieldError{f.field, "A name has no control characters"})
 		}
 	}
-	return nil
+	return found
 }
 
 // hasControl tells whether text has characters that change how the text around

@@ -24,6 +24,7 @@
 //	identity_unbound.go  imported identities that have no subject yet
 //	import*.go        rows of another system, brought in batches
 //	imported_token.go refresh tokens of another system, good once
+//	one_time_link.go  links that were mailed, and what they prove
 //	replay.go         others' tokens that may be used once
 //	limit.go          sliding windows that all replicas share
 //	outbox.go         mail that waits to be sent

@@ -32,3 +32,8 @@ func (s *Store) HoldPurgeLock(ctx context.Context) (release func(), err error) {
 		conn.Release()
 	}, err
 }
+
+// MoveAddress gives an account another login address, and changes nothing else.
+func (s *Store) MoveAddress(ctx context.Context, id, email string) error {
+	return s.changeAccount(ctx, id, map[string]any{"email": email, "email_key": EmailKey(email)})
+}

@@ -82,6 +82,7 @@ type Federated struct {
 	LastName          string
 	Actor             string // who did it, for the audit: a client or an account
 	Reason            string // why, likewise
+	Mail              *Mail  // tells the owner of the account that is claimed, joined or linked; nil for none
 }
 
 func (f *Federated) identity(id, accountID string, now time.Time) *Identity {
@@ -117,6 +118,9 @@ func (s *Store) CreateFederated(ctx context.Context, f Federated, claimed *Accou
 			return err
 		}
 		if err := tx.Create(f.identity(known.IdentityID, a.ID, a.CreatedAt)).Error; err != nil {
+			return err
+		}
+		if err := s.post(tx, f.Mail); err != nil {
 			return err
 		}
 		return f.audit(s, tx, "account.create", a.ID)
@@ -168,6 +172,9 @@ func (s *Store) JoinIdentity(ctx context.Context, f Federated, a *Account) (*Sig
 			return ErrExists // it was nobody's when that was decided
 		}
 		if err := tx.Create(f.identity(known.IdentityID, a.ID, s.now())).Error; err != nil {
+			return err
+		}
+		if err := s.post(tx, f.Mail); err != nil {
 			return err
 		}
 		return f.audit(s, tx, "identity.join", a.ID)
@@ -222,6 +229,9 @@ func (s *Store) LinkIdentity(ctx context.Context, f Federated, who *SubjectToken
 			return err
 		}
 		if err := dropUnbound(tx, identity); err != nil {
+			return err
+		}
+		if err := s.post(tx, f.Mail); err != nil {
 			return err
 		}
 		return f.audit(s, tx, "identity.link", *who.AccountID)

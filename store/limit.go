@@ -33,6 +33,7 @@ const (
 	limitSignUp  = 3
 	limitRecord  = 4
 	limitForm    = 5
+	limitLink    = 6
 )
 
 // limitKey names one row: what is counted, in which window.

@@ -22,6 +22,7 @@ var purges = []struct{ name, table, set, where string }{
 	{"grants", "grants", "", "expires_at < $1"},
 	{"codes", "codes", "", "kept_until < $1"},
 	{"login_sessions", "login_sessions", "", "expires_at < $1"},
+	{"one_time_links", "one_time_links", "", "expires_at < $1"},
 	{"limits", "limits", "", "expires_at < $1"},
 	{"replays", "replays", "", "expires_at < $1"},
 	{"imported_tokens", "imported_tokens", "", "expires_at < $1"},

@@ -61,6 +61,7 @@ var madeUnder = []struct{ what, query string }{
 		 WHERE t.issued_at < $1 AND t.expires_at > $2 AND t.spent_at IS NULL AND g.revoked_at IS NULL AND g.expires_at > $2`},
 	{"browser sessions", `SELECT count(*) FROM login_sessions WHERE auth_time < $1 AND expires_at > $2 AND ended_at IS NULL`},
 	{"codes", `SELECT count(*) FROM codes WHERE issued_at < $1 AND expires_at > $2 AND spent_at IS NULL`},
+	{"links in mails", `SELECT count(*) FROM one_time_links WHERE created_at < $1 AND expires_at > $2 AND spent_at IS NULL`},
 	{"access tokens", `SELECT count(*) FROM access_tokens t JOIN grants g ON g.id = t.grant_id
 		 WHERE t.issued_at < $1 AND t.expires_at > $2 AND t.revoked_at IS NULL AND g.revoked_at IS NULL AND g.expires_at > $2`},
 }

@@ -4,6 +4,7 @@ package pages
 const (
 	ProblemCredentials     = "problem.credentials"      // unknown account, wrong password, inactive: told the same
 	ProblemEmail           = "problem.email"            // it is none
+	ProblemKnown           = "problem.known"            // the address of a sign-up has an account by now
 	ProblemEmailMissing    = "problem.email_missing"    //
 	ProblemPasswordMissing = "problem.password_missing" //
 	ProblemPassword        = "problem.password"         // the policy refuses it

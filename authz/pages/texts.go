@@ -30,6 +30,7 @@ var english = catalogue{
 	"problem.credentials":      "The e-mail address or the password is not right.",
 	"problem.email":            "Enter an e-mail address like name@example.com.",
 	"problem.email_missing":    "Enter your e-mail address.",
+	"problem.known":            "There is an account with this address. Sign in, or choose a new password if you forgot yours.",
 	"problem.password_missing": "Enter your password.",
 	"problem.password":         "Choose another password: this one is too easy to guess.",
 	"problem.username":         "Choose another username: this one is not free.",

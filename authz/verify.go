@@ -1,0 +1,96 @@
+package authz
+
+import (
+	"context"
+	"net/http"
+
+	"gatehouse/authz/pages"
+	"gatehouse/store"
+)
+
+// verifyAddress serves /verify, where links of sign-up and of verification
+// lead. GET uses nothing up: what reads mail before people do follows links.
+func (s *Server) verifyAddress(w http.ResponseWriter, r *http.Request) {
+	noStore(w.Header())
+	if r.Method == http.MethodPost {
+		s.useVerification(w, r)
+		return
+	}
+	o, err := s.openLink(r, r.URL.Query().Get("token"), store.LinkSignUp, store.LinkVerify)
+	switch {
+	case err != nil:
+		s.failPage(w, r, err)
+	case o.here:
+		email, _ := o.address()
+		s.pages.Write(w, http.StatusOK, pages.Confirm{Token: o.token, Email: email})
+	default:
+		s.askPassword(w, http.StatusOK, o, "/verify", nil)
+	}
+}
+
+// useVerification serves POST /verify. In the browser that asked, the link does
+// what it was asked for. Anywhere else somebody else may have asked, so that
+// whoever opens it chooses a new password first.
+func (s *Server) useVerification(w http.ResponseWriter, r *http.Request) {
+	form, err := readForm(w, r)
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	o, err := s.openLink(r, form.Get("token"), store.LinkSignUp, store.LinkVerify)
+	switch {
+	case err != nil:
+		s.failPage(w, r, err)
+	case !o.here && !form.Has("password"):
+		s.askPassword(w, http.StatusOK, o, "/verify", nil)
+	case !o.here:
+		s.setPassword(w, r, o, "/verify", form.Get("password"))
+	case o.Newcomer != nil:
+		s.finishSignUp(w, r, o, o.Newcomer.PasswordHash)
+	default:
+		if err := s.store.ProveEmail(r.Context(), o.OpenedLink, o.in.ID); err != nil {
+			s.failPage(w, r, linkGone(err))
+			return
+		}
+		s.wayOn(w, ticket{})
+	}
+}
+
+// sendVerification serves POST /account/verify-email: a link to the account's
+// own address, which proves it in this login session alone.
+func (s *Server) sendVerification(w http.ResponseWriter, r *http.Request) {
+	noStore(w.Header())
+	in, err := s.signedIn(r)
+	switch {
+	case err != nil:
+		s.failPage(w, r, err)
+		return
+	case in == nil:
+		s.goTo(w, "/signin", ticket{})
+		return
+	}
+	a := &in.Account
+	eventOf(r.Context()).account = a.ID
+	if a.EmailKey == nil || a.EmailState == store.EmailProven {
+		s.wayOn(w, ticket{})
+		return
+	}
+	if err := s.mailVerification(r.Context(), in); err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	s.pages.Write(w, http.StatusOK, pages.CheckMail{Email: a.Email, Purpose: pages.PurposeVerify, BackURL: s.withTicket("/account", ticket{})})
+}
+
+func (s *Server) mailVerification(ctx context.Context, in *store.SignedIn) error {
+	a := &in.Account
+	if wait, err := s.store.AllowLink(ctx, store.LinkVerify, a.Email); err != nil || wait > 0 {
+		return orLimited(err, wait)
+	}
+	link, row, err := s.newLink(store.LinkVerify, "/verify", a.Email, digestOf(in.ID), verifyLife, onward{})
+	if err != nil {
+		return err
+	}
+	row.AccountID, row.AuthEpoch = &a.ID, a.AuthEpoch
+	return s.sendLink(ctx, row, false, a.Email, pages.VerifyMail{Name: a.FirstName, Link: link, Valid: verifyLife}, verifyLife)
+}
