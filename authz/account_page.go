@@ -47,6 +47,9 @@ func (s *Server) signedInHere(w http.ResponseWriter, r *http.Request) *store.Sig
 // pageOfAccount is the page of an account.
 func (s *Server) pageOfAccount(ctx context.Context, in *store.SignedIn) (*pages.Account, error) {
 	page := &pages.Account{Account: accountName(&in.Account), EmailVerified: in.Account.EmailState == store.EmailProven}
+	if in.Account.EmailKey != nil {
+		page.PasswordURL = s.base + "/forgot"
+	}
 	sessions, err := s.store.LoginSessions(ctx, in.AccountID)
 	if err != nil {
 		return nil, err
@@ -60,7 +63,7 @@ func (s *Server) pageOfAccount(ctx context.Context, in *store.SignedIn) (*pages.
 		return nil, err
 	}
 	for _, i := range identities {
-		page.Identities = append(page.Identities, pages.Identity{ID: i.ID, Provider: i.Provider, Name: i.Provider, Email: i.Email})
+		page.Identities = append(page.Identities, pages.Identity{ID: i.ID, Provider: providerLabel(i.Provider), Name: i.Provider, Email: i.Email})
 	}
 	consents, err := s.store.Consents(ctx, in.AccountID)
 	if err != nil {

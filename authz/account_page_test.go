@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/social/socialtest"
 	"gatehouse/store"
 )
 
@@ -30,6 +31,13 @@ func TestAccountPage(t *testing.T) {
 		page = b.signIn(page)
 		if page.code != 200 || page.header.Get("Cache-Control") != "no-store" || !strings.Contains(page.text, email) || !strings.Contains(page.text, "127.0.0.1") {
 			t.Fatalf("back from signing in: %d %s", page.code, page.text)
+		}
+		w.linkWith(w.passwordToken("web", apiAlone).str("access_token"), w.google(socialtest.TokenOptions{Sub: "1", Email: "elsewhere@example.com"}).IDToken)
+		page = b.follow("GET", "/account", nil)
+		for _, want := range []string{"Google", "elsewhere@example.com", `href="/forgot"`} {
+			if !strings.Contains(page.text, want) {
+				t.Errorf("no %s on the page: %s", want, page.text)
+			}
 		}
 		mine, phone := b.session()["id"].(string), w.browser()
 		phones := phone.session()["id"].(string)
