@@ -20,7 +20,7 @@
 //	grant.go          grants (one per login) and how they end; fosite's session
 //	access_token.go   access tokens; Introspection, the hottest read
 //	refresh_token.go  refresh tokens and their idempotent rotation
-//	login_session.go  people signed in at a browser; presence.go who changes how they sign in
+//	login_session.go  people signed in at a browser
 //	code.go           authorization codes
 //	consent.go        what people allowed clients
 //	identity.go       people at social providers, and the accounts they sign in to
