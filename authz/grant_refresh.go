@@ -29,6 +29,14 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, req fosite
 	if old == nil {
 		return invalidGrant("This is not a refresh token of this server.")
 	}
+	if req.GetClient().(*store.Client).RotateRefresh && len(req.GetRequestedScopes()) == 0 && len(req.GetRequestedAudience()) == 0 {
+		return nil // as it is nearly always: whether it may be used, the rotation itself finds out
+	}
+	return g.present(ctx, old, req)
+}
+
+// present reads the token, checks that it may be used, and narrows the scope.
+func (g refreshGrant) present(ctx context.Context, old *token, req fosite.AccessRequester) error {
 	p, err := g.store.PresentedRefresh(ctx, old.signature)
 	if errors.Is(err, store.ErrNotFound) {
 		return errRefreshEnded()
@@ -113,18 +121,13 @@ func (g refreshGrant) PopulateTokenEndpointResponse(ctx context.Context, req fos
 	if !client.RotateRefresh {
 		return g.keep(ctx, old, client, session, resp)
 	}
-	keys := g.keys.current()
-	if session.Presented.SpentAt != nil {
-		if keys = g.keys.byID(session.Presented.SecretID); keys == nil {
-			return errRefreshEnded()
+	done, access, refresh, err := g.rotate(ctx, old, client, session)
+	if errors.Is(err, store.ErrNotFound) && session.Presented == nil {
+		if err := g.present(ctx, old, req); err != nil {
+			return err
 		}
+		done, access, refresh, err = g.rotate(ctx, old, client, session)
 	}
-	access, refresh := keys.successors(old, session.Presented.Salt)
-	done, err := g.store.Rotate(ctx, store.Rotation{
-		Old: old.signature, SecretID: keys.id, Refresh: refresh.signature,
-		Access:   g.accessRow(access, session),
-		Lifetime: lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife),
-	})
 	if errors.Is(err, store.ErrNotFound) {
 		return g.refused(ctx, old)
 	}
@@ -142,6 +145,28 @@ func (g refreshGrant) PopulateTokenEndpointResponse(ctx context.Context, req fos
 	return nil
 }
 
+// rotate spends the token. What has not been read before it may have whole, if
+// the client is registered for all of it; its grant then comes into the session.
+func (g refreshGrant) rotate(ctx context.Context, old *token, client *store.Client, session *store.Session) (store.Rotated, *token, *token, error) {
+	keys, salt := g.keys.current(), store.NewSalt()
+	access, refresh := keys.successors(old, salt)
+	r := store.Rotation{
+		Old: old.signature, ClientID: client.ID, SecretID: keys.id, Salt: salt, Refresh: refresh.signature, Access: g.accessRow(access, session),
+		Lifetime: lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife), Whole: session.Presented == nil,
+	}
+	if r.Whole {
+		r.Access.Scope, r.Access.Audience = client.Scope, client.Audience
+	}
+	done, err := g.store.Rotate(ctx, r)
+	if err == nil && r.Whole {
+		grant := &session.Grant
+		grant.ID, grant.RootID, grant.AccountID, grant.Subject = done.GrantID, done.GrantID, done.AccountID, done.Subject
+		grant.Scope, grant.Audience = done.Scope, done.Audience
+		grant.AuthTime, grant.AMR, grant.SID = done.AuthTime, done.AMR, done.SID
+	}
+	return done, access, refresh, err
+}
+
 func (g refreshGrant) accessRow(access *token, session *store.Session) store.AccessToken {
 	return store.AccessToken{Signature: access.signature, GrantID: session.Grant.ID, Scope: session.Grant.Scope,
 		Audience: session.Grant.Audience, ExpiresAt: session.AccessExpiresAt}
@@ -154,7 +179,7 @@ func (g refreshGrant) asIssued(ctx context.Context, done store.Rotated, old *tok
 	if keys == nil {
 		return nil, nil, errRefreshEnded()
 	}
-	access, refresh = keys.successors(old, session.Presented.Salt)
+	access, refresh = keys.successors(old, done.Salt)
 	row, err := g.store.IssuedAccess(ctx, access.signature)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil, errRefreshEnded()

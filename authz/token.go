@@ -245,7 +245,7 @@ func (g *grants) issue(ctx context.Context, req fosite.AccessRequester, resp fos
 		session.Grant.ExpiresAt = notAfter(session, session.Grant.ExpiresAt)
 		end := now.Add(lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife))
 		rt := g.keys.mint(refreshToken)
-		refresh = &store.RefreshToken{Signature: rt.signature, Salt: store.NewSalt(), IssuedAt: now,
+		refresh = &store.RefreshToken{Signature: rt.signature, IssuedAt: now,
 			ExpiresAt: earlier(end, session.Grant.ExpiresAt)}
 		row.ExpiresAt = earlier(row.ExpiresAt, session.Grant.ExpiresAt)
 		session.AccessExpiresAt = row.ExpiresAt

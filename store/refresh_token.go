@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -18,14 +19,14 @@ type RefreshToken struct {
 	GrantID         string
 	Predecessor     []byte // the token it replaced; unique, so that a token has one successor
 	AccessSignature []byte // the access token issued with it
-	Salt            []byte // its successor is derived with; nil once the grace is over
+	Salt            []byte // its successor is derived with; set when it is spent, nil again once the grace is over
 	SecretID        []byte // the system secret that derived its successor; set when it is spent
 	IssuedAt        time.Time
 	SpentAt         *time.Time
 	ExpiresAt       time.Time
 }
 
-// NewSalt returns the salt of a new refresh token.
+// NewSalt returns a salt for the successor of a refresh token.
 func NewSalt() []byte {
 	salt := make([]byte, 16)
 	rand.Read(salt)
@@ -41,8 +42,6 @@ type PresentedRefresh struct {
 	AccountID *string
 	Scope     Words // the grant's
 	Audience  Words // the grant's
-	Salt      []byte
-	SecretID  []byte
 	SpentAt   *time.Time
 	ExpiresAt time.Time
 	GrantEnd  time.Time
@@ -53,7 +52,7 @@ type PresentedRefresh struct {
 }
 
 const presentedRefresh = `SELECT g.id, g.client_id, g.subject, g.account_id, g.scope, g.audience, g.auth_time, g.amr, g.sid,
-		t.salt, t.secret_id, t.spent_at, t.expires_at, g.expires_at, g.revoked_at
+		t.spent_at, t.expires_at, g.expires_at, g.revoked_at
 	  FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id WHERE t.signature = $1`
 
 // PresentedRefresh reads a refresh token in whatever state it is, or returns
@@ -61,7 +60,7 @@ const presentedRefresh = `SELECT g.id, g.client_id, g.subject, g.account_id, g.s
 func (s *Store) PresentedRefresh(ctx context.Context, signature []byte) (*PresentedRefresh, error) {
 	var p PresentedRefresh
 	err := s.read(ctx, presentedRefresh, signature).Scan(&p.GrantID, &p.ClientID, &p.Subject, &p.AccountID,
-		&p.Scope, &p.Audience, &p.AuthTime, &p.AMR, &p.SID, &p.Salt, &p.SecretID, &p.SpentAt, &p.ExpiresAt, &p.GrantEnd, &p.RevokedAt)
+		&p.Scope, &p.Audience, &p.AuthTime, &p.AMR, &p.SID, &p.SpentAt, &p.ExpiresAt, &p.GrantEnd, &p.RevokedAt)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -99,18 +98,33 @@ func (s *Store) graceBegan() time.Time { return s.now().Add(-s.cfg.RefreshGrace)
 // concurrent calls the first one's values are kept.
 type Rotation struct {
 	Old      []byte // signature of the presented token
+	ClientID string // whose it must be
 	SecretID []byte // the secret that derived Access and Refresh
+	Salt     []byte // and the salt, 16 random bytes: it tells this call from all others
 	Access   AccessToken
 	Refresh  []byte        // signature of the successor
 	Lifetime time.Duration // of the successor; it ends with its grant at the latest
+
+	// Whole gives Access the grant's whole scope and audience, if the client is
+	// registered for all of it: of Access those are what it is registered for.
+	Whole bool
 }
 
 // Rotated is what Rotate left in the database, whoever wrote it.
 type Rotated struct {
-	SpentAt  time.Time
-	SecretID []byte // differs from the rotation's if another secret's pair was first
-	First    bool   // this call wrote the pair
-	GrantEnd time.Time
+	SpentAt   time.Time
+	SecretID  []byte // with Salt what derived the pair
+	Salt      []byte
+	First     bool // this call wrote the pair
+	GrantEnd  time.Time
+	GrantID   string // of the grant, as the rest
+	Subject   string
+	AccountID *string
+	Scope     Words
+	Audience  Words
+	AuthTime  time.Time
+	AMR       Words
+	SID       string
 }
 
 // The successor may be asked for again while it is unspent itself. The test
@@ -118,35 +132,43 @@ type Rotated struct {
 // old snapshot, in which the successor is not there at all.
 const (
 	spendRefresh = `UPDATE refresh_tokens AS t
-		   SET spent_at = coalesce(t.spent_at, $2), secret_id = CASE WHEN t.spent_at IS NULL THEN $4 ELSE t.secret_id END
+		   SET spent_at = coalesce(t.spent_at, $2), secret_id = CASE WHEN t.spent_at IS NULL THEN $4 ELSE t.secret_id END,
+		       salt = CASE WHEN t.spent_at IS NULL THEN $5 ELSE t.salt END
 		  FROM grants g
-		 WHERE t.signature = $1 AND g.id = t.grant_id
+		 WHERE t.signature = $1 AND g.id = t.grant_id AND g.client_id = $6
 		   AND g.revoked_at IS NULL AND g.expires_at > $2 AND t.expires_at > $2
 		   AND (t.spent_at IS NULL OR t.spent_at > $3)
 		   AND NOT EXISTS (SELECT 1 FROM refresh_tokens s WHERE s.predecessor = t.signature AND s.spent_at IS NOT NULL)`
+	ofGrant        = `g.id, g.subject, g.account_id, g.scope, g.audience, g.auth_time, g.amr, g.sid`
 	rotatePostgres = `WITH spent AS (` + spendRefresh + `
-			RETURNING t.grant_id, t.spent_at, t.secret_id, t.access_signature, g.expires_at AS grant_end),
-		won AS (SELECT * FROM spent WHERE spent_at = $2 AND secret_id = $4),
+			   AND ( NOT $14 OR string_to_array(g.scope, ' ') <@ string_to_array($8, ' ') AND string_to_array(g.audience, ' ') <@ string_to_array($9, ' '))
+			RETURNING t.spent_at, t.secret_id, t.salt, t.access_signature, g.expires_at AS grant_end, ` + ofGrant + `),
+		won AS (SELECT * FROM spent WHERE salt = $5),
 		x AS (UPDATE access_tokens o SET revoked_at = $2 FROM won WHERE o.signature = won.access_signature AND o.revoked_at IS NULL),
 		a AS (INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)
-			SELECT $5, grant_id, $6, $7, $8, $2, least($9, grant_end) FROM won ON CONFLICT DO NOTHING),
-		r AS (INSERT INTO refresh_tokens (signature, grant_id, predecessor, access_signature, salt, issued_at, expires_at)
-			SELECT $10, grant_id, $1, $5, $11, $2, least($12, grant_end) FROM won ON CONFLICT DO NOTHING)
-		SELECT spent_at, secret_id, grant_end FROM spent`
+			SELECT $7, id, CASE WHEN $14 THEN scope ELSE $8 END, CASE WHEN $14 THEN audience ELSE $9 END, $10, $2, least($11, grant_end)
+			  FROM won ON CONFLICT DO NOTHING),
+		r AS (INSERT INTO refresh_tokens (signature, grant_id, predecessor, access_signature, issued_at, expires_at)
+			SELECT $12, id, $1, $7, $2, least($13, grant_end) FROM won ON CONFLICT DO NOTHING)
+		SELECT spent_at, secret_id, salt, grant_end, id, subject, account_id, scope, audience, auth_time, amr, sid FROM spent`
 )
+
+func (d *Rotated) columns() []any {
+	return []any{&d.SpentAt, &d.SecretID, &d.Salt, &d.GrantEnd, &d.GrantID, &d.Subject, &d.AccountID, &d.Scope, &d.Audience, &d.AuthTime, &d.AMR, &d.SID}
+}
 
 // Rotate spends r.Old and writes its successor pair, in one statement. It
 // returns ErrNotFound, having written nothing, if the token may not be used
-// (again): the caller then reads it once more to tell why.
+// (again), or not as it is asked for: the caller then reads it to tell why.
 func (s *Store) Rotate(ctx context.Context, r Rotation) (Rotated, error) {
 	now := s.now()
 	r.Access.IssuedAt = now
 	var done Rotated
 	var err error
 	if s.pool != nil {
-		err = s.pool.QueryRow(ctx, rotatePostgres, r.Old, now, s.graceBegan(), r.SecretID,
+		err = s.pool.QueryRow(ctx, rotatePostgres, r.Old, now, s.graceBegan(), r.SecretID, r.Salt, r.ClientID,
 			r.Access.Signature, r.Access.Scope.String(), r.Access.Audience.String(), r.Access.CNF, r.Access.ExpiresAt,
-			r.Refresh, NewSalt(), now.Add(r.Lifetime)).Scan(&done.SpentAt, &done.SecretID, &done.GrantEnd)
+			r.Refresh, now.Add(r.Lifetime), r.Whole).Scan(done.columns()...)
 	} else {
 		err = s.lite.write(ctx, func(tx *sql.Tx) error {
 			done, err = s.rotateSQLite(ctx, tx, now, r)
@@ -156,27 +178,36 @@ func (s *Store) Rotate(ctx context.Context, r Rotation) (Rotated, error) {
 	if err != nil {
 		return done, translate(err)
 	}
-	done.First = done.SpentAt.Equal(now) && string(done.SecretID) == string(r.SecretID)
+	done.First = bytes.Equal(done.Salt, r.Salt)
 	return done, nil
 }
 
 // rotateSQLite is rotatePostgres step by step: the transaction is immediate,
 // so nobody comes between.
 func (s *Store) rotateSQLite(ctx context.Context, tx *sql.Tx, now time.Time, r Rotation) (done Rotated, err error) {
-	var grantID string
-	var access []byte
-	res, err := tx.ExecContext(ctx, spendRefresh, r.Old, now, s.graceBegan(), r.SecretID)
+	res, err := tx.ExecContext(ctx, spendRefresh, r.Old, now, s.graceBegan(), r.SecretID, r.Salt, r.ClientID)
 	if err != nil {
 		return done, err
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return done, errors.Join(err, sql.ErrNoRows)
 	}
-	err = tx.QueryRowContext(ctx, `SELECT t.grant_id, t.spent_at, t.secret_id, t.access_signature, g.expires_at
+	var access []byte
+	err = tx.QueryRowContext(ctx, `SELECT t.access_signature, t.spent_at, t.secret_id, t.salt, g.expires_at, `+ofGrant+`
 		  FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id WHERE t.signature = $1`, r.Old).
-		Scan(&grantID, &done.SpentAt, &done.SecretID, &access, &done.GrantEnd)
-	if err != nil || !done.SpentAt.Equal(now) {
+		Scan(append([]any{&access}, done.columns()...)...)
+	if err != nil {
 		return done, err
+	}
+	scope, audience := r.Access.Scope, r.Access.Audience
+	if r.Whole {
+		if !scope.Holds(done.Scope) || !audience.Holds(done.Audience) {
+			return done, sql.ErrNoRows // and so takes the spending back
+		}
+		scope, audience = done.Scope, done.Audience
+	}
+	if !bytes.Equal(done.Salt, r.Salt) {
+		return done, nil
 	}
 	for _, step := range []struct {
 		query string
@@ -185,11 +216,11 @@ func (s *Store) rotateSQLite(ctx context.Context, tx *sql.Tx, now time.Time, r R
 		{`UPDATE access_tokens SET revoked_at = $1 WHERE signature = $2 AND revoked_at IS NULL`, []any{now, access}},
 		{`INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
-			[]any{r.Access.Signature, grantID, r.Access.Scope.String(), r.Access.Audience.String(), r.Access.CNF, now,
+			[]any{r.Access.Signature, done.GrantID, scope.String(), audience.String(), r.Access.CNF, now,
 				earlier(r.Access.ExpiresAt, done.GrantEnd)}},
-		{`INSERT INTO refresh_tokens (signature, grant_id, predecessor, access_signature, salt, issued_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
-			[]any{r.Refresh, grantID, r.Old, r.Access.Signature, NewSalt(), now, earlier(now.Add(r.Lifetime), done.GrantEnd)}},
+		{`INSERT INTO refresh_tokens (signature, grant_id, predecessor, access_signature, issued_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+			[]any{r.Refresh, done.GrantID, r.Old, r.Access.Signature, now, earlier(now.Add(r.Lifetime), done.GrantEnd)}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.query, step.args...); err != nil {
 			return done, err

@@ -23,7 +23,7 @@ func signIn(t *testing.T, s *store.Store, a *store.Account, client string) []byt
 	session := &store.Session{AuthEpoch: a.AuthEpoch, Grant: store.Grant{ID: id, RootID: id, AccountID: &a.ID, ClientID: client,
 		Subject: a.ID, AuthTime: now, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}}
 	access := &store.AccessToken{Signature: randomSignature(), GrantID: id, IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
-	refresh := &store.RefreshToken{Signature: randomSignature(), Salt: store.NewSalt(), IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
+	refresh := &store.RefreshToken{Signature: randomSignature(), IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
 	s.AddGrant(ctx, session, access, refresh)
 	if err := s.Flush(ctx); err != nil {
 		t.Fatal(err)
@@ -38,10 +38,10 @@ func randomSignature() []byte {
 }
 
 // rotate spends a refresh token for the successor that is derived from it.
-func rotate(s *store.Store, old []byte) ([]byte, error) {
+func rotate(s *store.Store, client string, old []byte) ([]byte, error) {
 	successor := bytes.Clone(old)
 	successor[0]++
-	_, err := s.Rotate(context.Background(), store.Rotation{Old: old, SecretID: []byte("id"), Refresh: successor, Lifetime: time.Hour,
+	_, err := s.Rotate(context.Background(), store.Rotation{Old: old, ClientID: client, SecretID: []byte("id"), Salt: store.NewSalt(), Refresh: successor, Lifetime: time.Hour,
 		Access: store.AccessToken{Signature: randomSignature(), ExpiresAt: s.Now().Add(time.Hour)}})
 	return successor, err
 }
@@ -69,7 +69,7 @@ func TestExpireRefreshTokensEndsThoseOfOneAccountAtOneClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		plain, replaced := signIn(t, s, bo, "web"), signIn(t, s, bo, "web")
-		successor, err := rotate(s, replaced)
+		successor, err := rotate(s, "web", replaced)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestExpireRefreshTokensEndsThoseOfOneAccountAtOneClient(t *testing.T) {
 			if p.Live(s.Now()) != tt.live || p.RevokedAt != nil {
 				t.Errorf("%s: ends %v", name, p.ExpiresAt)
 			}
-			if _, err := rotate(s, tt.signature); (err == nil) != tt.live || err != nil && !errors.Is(err, store.ErrNotFound) {
+			if _, err := rotate(s, p.ClientID, tt.signature); (err == nil) != tt.live || err != nil && !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%s: refreshed: %v", name, err)
 			}
 			if spent := p.SpentAt != nil; spent != (name == "replaced, within the grace") {
@@ -127,7 +127,7 @@ func TestExpireRefreshTokensStopsARefreshUnderWay(t *testing.T) {
 					if n == 3 {
 						close(began)
 					}
-					token, err = rotate(s, token)
+					token, err = rotate(s, "web", token)
 				}
 				stopped <- err
 			}()

@@ -126,17 +126,17 @@ func (w *work) base() []any {
 	}
 }
 
-// signInArgs follow for the grant of an account: $27 its epoch, $28–$31 the
+// signInArgs follow for the grant of an account: $27 its epoch, $28 and $29 the
 // refresh token.
 func (w *work) signInArgs() []any {
 	r := w.refresh
 	if r == nil {
-		return append(w.base(), w.epoch, []byte(nil), []byte(nil), []byte(nil), (*time.Time)(nil))
+		return append(w.base(), w.epoch, []byte(nil), (*time.Time)(nil))
 	}
-	return append(w.base(), w.epoch, r.Signature, r.Salt, r.SecretID, &r.ExpiresAt)
+	return append(w.base(), w.epoch, r.Signature, &r.ExpiresAt)
 }
 
-// accountArgs end with the limits that a success gives back, $32–$35.
+// accountArgs end with the limits that a success gives back, $30–$33.
 func (w *work) accountArgs() []any {
 	var account, address limitKey
 	if len(w.forgive) == 2 {
@@ -171,12 +171,12 @@ const (
 	enabledClient = `SELECT id FROM clients WHERE id = $4 AND disabled_at IS NULL`
 	sameAccount   = `id = $3 AND is_active AND auth_epoch = $27`
 	signedIn      = `UPDATE accounts SET last_login_at = $19, returned = returned OR last_login_at IS NOT NULL`
-	useOnce       = `INSERT INTO replays (digest, client_id, grant_id, used_at, expires_at) SELECT $32, $4, $1, $19, $33`
+	useOnce       = `INSERT INTO replays (digest, client_id, grant_id, used_at, expires_at) SELECT $30, $4, $1, $19, $31`
 	spendImported = `UPDATE imported_tokens SET spent_at = $19, grant_id = $1
-		 WHERE digest = $32 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19`
+		 WHERE digest = $30 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19`
 	livingSession = `SELECT id FROM login_sessions WHERE id = $18 AND ended_at IS NULL`
 	spendCode     = `UPDATE codes SET spent_at = $19
-		 WHERE signature = $32 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19`
+		 WHERE signature = $30 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19`
 	livingRoot   = `SELECT id FROM grants WHERE id = $2 AND revoked_at IS NULL AND expires_at > $19`
 	livingParent = `SELECT p.id AS parent FROM access_tokens t JOIN grants p ON p.id = t.grant_id
 		 WHERE t.signature = $27 AND t.revoked_at IS NULL AND t.expires_at > $19 AND p.revoked_at IS NULL AND p.expires_at > $19`
@@ -185,10 +185,10 @@ const (
 	insertGrant  = `INSERT INTO grants (` + grantColumns + `) SELECT ` + grantValues
 	insertAccess = `INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)
 		SELECT $21, $1, $22, $23, $24, $25, $26`
-	insertRefresh = `INSERT INTO refresh_tokens (signature, grant_id, access_signature, salt, secret_id, issued_at, expires_at)
-		SELECT $28, $1, $21, $29, $30, $25, $31`
+	insertRefresh = `INSERT INTO refresh_tokens (signature, grant_id, access_signature, issued_at, expires_at)
+		SELECT $28, $1, $21, $25, $29`
 	giveBack = `UPDATE limits SET count = count - 1
-		 WHERE count > 0 AND ((key = $32 AND slot = $33) OR (key = $34 AND slot = $35))`
+		 WHERE count > 0 AND ((key = $30 AND slot = $31) OR (key = $32 AND slot = $33))`
 )
 
 // On PostgreSQL the whole is one statement and so one round trip and one
@@ -202,7 +202,7 @@ const (
 		a AS (` + insertAccess + ` FROM g),
 		r AS (` + insertRefresh + ` FROM g WHERE $28::bytea IS NOT NULL),
 		f AS (UPDATE limits l SET count = l.count - 1
-			FROM (SELECT key, slot FROM limits WHERE (key = $32 AND slot = $33) OR (key = $34 AND slot = $35)
+			FROM (SELECT key, slot FROM limits WHERE (key = $30 AND slot = $31) OR (key = $32 AND slot = $33)
 			       ORDER BY key FOR UPDATE) o
 			WHERE l.key = o.key AND l.slot = o.slot AND l.count > 0 AND EXISTS (SELECT 1 FROM g))
 		SELECT count(*) FROM g`

@@ -203,10 +203,13 @@ func rotatePostgres(query string) func(*pgxpool.Pool) work {
 			if err != nil {
 				return nil, err
 			}
-			var at, end time.Time
-			var secretID []byte
-			if err := pool.QueryRow(ctx, query, r.args()...).Scan(&at, &secretID, &end); err != nil {
+			rows, err := pool.Query(ctx, query, r.args()...)
+			if err != nil {
 				return nil, err
+			}
+			defer rows.Close()
+			if !rows.Next() { // and what is in the row nobody reads
+				return nil, errors.Join(rows.Err(), errNothing)
 			}
 			return r.answer(answer), nil
 		}
@@ -235,13 +238,13 @@ func rotateSQLite(db *liteDB) work {
 		}
 		err = db.write(ctx, func(tx *sql.Tx) error {
 			var grantID string
-			if err := tx.QueryRowContext(ctx, liteSpend, r.old, r.now).Scan(&grantID); err != nil {
+			if err := tx.QueryRowContext(ctx, liteSpend, r.old, r.now, r.salt).Scan(&grantID); err != nil {
 				return err
 			}
 			if _, err := tx.ExecContext(ctx, liteRotateAccess, r.access, grantID, r.now, r.accessEnd); err != nil {
 				return err
 			}
-			_, err := tx.ExecContext(ctx, liteRotateRefresh, r.refresh, grantID, r.old, r.access, r.salt, r.now, r.refreshEnd)
+			_, err := tx.ExecContext(ctx, liteRotateRefresh, r.refresh, grantID, r.old, r.access, r.now, r.refreshEnd)
 			return err
 		})
 		return r.answer(answer), err

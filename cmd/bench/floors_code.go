@@ -132,28 +132,28 @@ func exchangeSQLite(db *liteDB) work {
 
 // exchange is one exchange of a code by a floor.
 type exchange struct {
-	code, access, refresh, salt []byte
-	grant, account, session     string
-	now                         time.Time
+	code, access, refresh   []byte
+	grant, account, session string
+	now                     time.Time
 }
 
 func newExchange(form url.Values) (exchange, error) {
 	code, err := base64.RawURLEncoding.DecodeString(form.Get("key"))
 	return exchange{
-		code: code, access: random(32), refresh: random(32), salt: random(16),
+		code: code, access: random(32), refresh: random(32),
 		grant: form.Get("grant"), account: form.Get("account"), session: form.Get("session"), now: now(),
 	}, err
 }
 
 // args are $1–$20 the grant, $21–$26 its access token, $27 the account's
-// epoch, $28–$31 its refresh token, $32 the code, as in store/work.go.
+// epoch, $28 and $29 its refresh token, $30 the code, as in store/work.go.
 func (e exchange) args() []any {
 	end, accessEnd := e.now.Add(30*day), e.now.Add(15*time.Minute)
 	return []any{
 		e.grant, e.grant, e.account, codeClient, e.account, personEmail(0), benchScope, benchAudience, "", e.now,
 		"pwd", "", "", "", "", "bench", nil, e.session, e.now, end,
 		e.access, benchScope, benchAudience, "", e.now, accessEnd,
-		0, e.refresh, e.salt, nil, end, e.code,
+		0, e.refresh, end, e.code,
 	}
 }
 

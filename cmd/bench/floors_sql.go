@@ -47,65 +47,69 @@ const (
 		who AS (SELECT id FROM accounts WHERE id = $3 AND is_active AND auth_epoch = $27 AND EXISTS (SELECT 1 FROM c) FOR SHARE),
 		s AS (SELECT id FROM login_sessions WHERE id = $18 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM who) FOR SHARE),
 		o AS (UPDATE codes SET spent_at = $19
-			 WHERE signature = $32 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19
+			 WHERE signature = $30 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19
 			   AND EXISTS (SELECT 1 FROM s) RETURNING signature),
 		g AS (INSERT INTO grants (` + grantColumns + `) SELECT ` + grantValues + ` FROM o RETURNING id),
 		a AS (INSERT INTO access_tokens (` + accessColumns + `)
 			SELECT $21, $1, $22, $23, $24, $25, $26 FROM g),
 		r AS (INSERT INTO refresh_tokens (` + firstColumns + `)
-			SELECT $28, $1, $21, $29, $30, $25, $31 FROM g WHERE $28::bytea IS NOT NULL)
+			SELECT $28, $1, $21, $25, $29 FROM g WHERE $28::bytea IS NOT NULL)
 		SELECT count(*) FROM g`
 
 	storeRotation = `WITH spent AS (UPDATE refresh_tokens AS t
-			   SET spent_at = coalesce(t.spent_at, $2), secret_id = CASE WHEN t.spent_at IS NULL THEN $4 ELSE t.secret_id END
+			   SET spent_at = coalesce(t.spent_at, $2), secret_id = CASE WHEN t.spent_at IS NULL THEN $4 ELSE t.secret_id END,
+			       salt = CASE WHEN t.spent_at IS NULL THEN $5 ELSE t.salt END
 			  FROM grants g
-			 WHERE t.signature = $1 AND g.id = t.grant_id
+			 WHERE t.signature = $1 AND g.id = t.grant_id AND g.client_id = $6
 			   AND g.revoked_at IS NULL AND g.expires_at > $2 AND t.expires_at > $2
 			   AND (t.spent_at IS NULL OR t.spent_at > $3)
 			   AND NOT EXISTS (SELECT 1 FROM refresh_tokens s WHERE s.predecessor = t.signature AND s.spent_at IS NOT NULL)
-			RETURNING t.grant_id, t.spent_at, t.secret_id, t.access_signature, g.expires_at AS grant_end),
-		won AS (SELECT * FROM spent WHERE spent_at = $2 AND secret_id = $4),
+			   AND ( NOT $14 OR string_to_array(g.scope, ' ') <@ string_to_array($8, ' ') AND string_to_array(g.audience, ' ') <@ string_to_array($9, ' '))
+			RETURNING t.spent_at, t.secret_id, t.salt, t.access_signature, g.expires_at AS grant_end,
+				g.id, g.subject, g.account_id, g.scope, g.audience, g.auth_time, g.amr, g.sid),
+		won AS (SELECT * FROM spent WHERE salt = $5),
 		x AS (UPDATE access_tokens o SET revoked_at = $2 FROM won WHERE o.signature = won.access_signature AND o.revoked_at IS NULL),
 		a AS (INSERT INTO access_tokens (` + accessColumns + `)
-			SELECT $5, grant_id, $6, $7, $8, $2, least($9, grant_end) FROM won ON CONFLICT DO NOTHING),
+			SELECT $7, id, CASE WHEN $14 THEN scope ELSE $8 END, CASE WHEN $14 THEN audience ELSE $9 END, $10, $2, least($11, grant_end)
+			  FROM won ON CONFLICT DO NOTHING),
 		r AS (INSERT INTO refresh_tokens (` + refreshColumns + `)
-			SELECT $10, grant_id, $1, $5, $11, $2, least($12, grant_end) FROM won ON CONFLICT DO NOTHING)
-		SELECT spent_at, secret_id, grant_end FROM spent`
+			SELECT $12, id, $1, $7, $2, least($13, grant_end) FROM won ON CONFLICT DO NOTHING)
+		SELECT spent_at, secret_id, salt, grant_end, id, subject, account_id, scope, audience, auth_time, amr, sid FROM spent`
 
 	grantColumns = `id, root_id, account_id, client_id, subject, username, scope, audience, resource, auth_time,
 		amr, acr, claims, actor, cnf, sid, identity_id, login_session_id, created_at, expires_at`
 	grantValues    = `$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20`
 	accessColumns  = `signature, grant_id, scope, audience, cnf, issued_at, expires_at`
-	firstColumns   = `signature, grant_id, access_signature, salt, secret_id, issued_at, expires_at`
+	firstColumns   = `signature, grant_id, access_signature, issued_at, expires_at`
 	claimColumns   = `a.id, a.email, a.email_key, a.email_state, a.username, a.first_name, a.last_name, a.is_staff, a.is_superuser, a.is_active, a.auth_epoch`
-	refreshColumns = `signature, grant_id, predecessor, access_signature, salt, issued_at, expires_at`
+	refreshColumns = `signature, grant_id, predecessor, access_signature, issued_at, expires_at`
 )
 
-// The same with nothing but the writes. They take the same parameters; $3 has
-// no use in plainRotation but to be one, nor has $27 in plainCodeGrant.
+// The same with nothing but the writes. They take the same parameters; $3, $6
+// and $14 have no use in plainRotation but to be some, nor has $27 in plainCodeGrant.
 const (
 	plainClientGrant = `WITH g AS (INSERT INTO grants (` + grantColumns + `) VALUES (` + grantValues + `))
 		INSERT INTO access_tokens (` + accessColumns + `) VALUES ($21, $1, $22, $23, $24, $25, $26)`
 
-	plainRotation = `WITH spent AS (UPDATE refresh_tokens SET spent_at = $2, secret_id = $4
-			 WHERE signature = $1 AND spent_at IS NULL AND expires_at > $3 RETURNING grant_id),
-		a AS (INSERT INTO access_tokens (` + accessColumns + `) SELECT $5, grant_id, $6, $7, $8, $2, $9 FROM spent),
-		r AS (INSERT INTO refresh_tokens (` + refreshColumns + `) SELECT $10, grant_id, $1, $5, $11, $2, $12 FROM spent)
-		SELECT CAST($2 AS timestamptz), CAST($4 AS bytea), CAST($12 AS timestamptz) FROM spent`
+	plainRotation = `WITH spent AS (UPDATE refresh_tokens SET spent_at = $2, secret_id = $4, salt = $5
+			 WHERE signature = $1 AND spent_at IS NULL AND expires_at > $3 AND $6 <> '' AND $14 RETURNING grant_id),
+		a AS (INSERT INTO access_tokens (` + accessColumns + `) SELECT $7, grant_id, $8, $9, $10, $2, $11 FROM spent),
+		r AS (INSERT INTO refresh_tokens (` + refreshColumns + `) SELECT $12, grant_id, $1, $7, $2, $13 FROM spent)
+		SELECT grant_id FROM spent`
 
-	plainCodeGrant = `WITH o AS (UPDATE codes SET spent_at = $19 WHERE signature = $32 AND spent_at IS NULL AND auth_epoch = $27 RETURNING signature),
+	plainCodeGrant = `WITH o AS (UPDATE codes SET spent_at = $19 WHERE signature = $30 AND spent_at IS NULL AND auth_epoch = $27 RETURNING signature),
 		g AS (INSERT INTO grants (` + grantColumns + `) SELECT ` + grantValues + ` FROM o),
 		a AS (INSERT INTO access_tokens (` + accessColumns + `) SELECT $21, $1, $22, $23, $24, $25, $26 FROM o),
-		r AS (INSERT INTO refresh_tokens (` + firstColumns + `) SELECT $28, $1, $21, $29, $30, $25, $31 FROM o)
+		r AS (INSERT INTO refresh_tokens (` + firstColumns + `) SELECT $28, $1, $21, $25, $29 FROM o)
 		SELECT count(*) FROM o`
 
-	liteSpendCode     = `UPDATE codes SET spent_at = $19 WHERE signature = $32 AND spent_at IS NULL`
-	liteInsertRefresh = `INSERT INTO refresh_tokens (` + firstColumns + `) VALUES ($28, $1, $21, $29, $30, $25, $31)`
+	liteSpendCode     = `UPDATE codes SET spent_at = $19 WHERE signature = $30 AND spent_at IS NULL`
+	liteInsertRefresh = `INSERT INTO refresh_tokens (` + firstColumns + `) VALUES ($28, $1, $21, $25, $29)`
 	liteInsertGrant   = `INSERT INTO grants (` + grantColumns + `) VALUES (` + grantValues + `)`
 	liteInsertAccess  = `INSERT INTO access_tokens (` + accessColumns + `) VALUES ($21, $1, $22, $23, $24, $25, $26)`
-	liteSpend         = `UPDATE refresh_tokens SET spent_at = $2 WHERE signature = $1 AND spent_at IS NULL RETURNING grant_id`
+	liteSpend         = `UPDATE refresh_tokens SET spent_at = $2, salt = $3 WHERE signature = $1 AND spent_at IS NULL RETURNING grant_id`
 	liteRotateAccess  = `INSERT INTO access_tokens (` + accessColumns + `) VALUES ($1, $2, '` + benchScope + `', '` + benchAudience + `', '', $3, $4)`
-	liteRotateRefresh = `INSERT INTO refresh_tokens (` + refreshColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	liteRotateRefresh = `INSERT INTO refresh_tokens (` + refreshColumns + `) VALUES ($1, $2, $3, $4, $5, $6)`
 )
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
@@ -140,8 +144,8 @@ func newRotation(form url.Values) (rotation, error) {
 
 // args are in the order of store's rotation.
 func (r rotation) args() []any {
-	return []any{r.old, r.now, r.now.Add(-30 * time.Second), []byte("floor"),
-		r.access, benchScope, benchAudience, "", r.accessEnd, r.refresh, r.salt, r.refreshEnd}
+	return []any{r.old, r.now, r.now.Add(-30 * time.Second), []byte("floor"), r.salt, webClient,
+		r.access, benchScope, benchAudience, "", r.accessEnd, r.refresh, r.refreshEnd, true}
 }
 
 func (r rotation) answer(b []byte) []byte {

@@ -114,10 +114,9 @@ func (t *tokens) tables(id func(uuid.UUID) any) []table {
 			func(i int) []any {
 				return []any{t.signature(accessPrefix, i), id(t.grantID(i)), t.scope(i), benchAudience, "", t.now, t.now.Add(day)}
 			}},
-		{"refresh_tokens", []string{"signature", "grant_id", "access_signature", "salt", "issued_at", "expires_at"},
+		{"refresh_tokens", []string{"signature", "grant_id", "access_signature", "issued_at", "expires_at"},
 			func(i int) []any {
-				salt := t.random("salt", i)
-				return []any{t.signature(refreshPrefix, i), id(t.grantID(i)), t.signature(accessPrefix, i), salt[:16], t.now, t.now.Add(30 * day)}
+				return []any{t.signature(refreshPrefix, i), id(t.grantID(i)), t.signature(accessPrefix, i), t.now, t.now.Add(30 * day)}
 			}},
 	}
 }
