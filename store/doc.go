@@ -13,6 +13,7 @@
 //	account_rules.go  what an address and a name must be
 //	login.go          one password attempt: its limits and its account, in one statement
 //	hasher.go         password hashing with bounded memory and a bounded queue
+//	hash_worker.go    hashing at a lower priority, in a process beside
 //	hash_forms.go     password hashes made by others (Django, bcrypt)
 //	policy.go         which passwords are refused
 //	client.go         clients; client_cache.go their copy in memory (2 s at most)

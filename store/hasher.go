@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math/bits"
 	"runtime"
 	"slices"
@@ -54,6 +55,11 @@ type HasherConfig struct {
 	// share it (derived from the system secret), so that an unknown account
 	// costs the same at each of them and after a restart; default random.
 	DummyKey []byte
+
+	// Worker starts a process that runs ServeHashes: what is written to the
+	// result reaches it, and what it answers is read from there. Nil: hashes are
+	// computed in this process.
+	Worker func() (io.ReadWriteCloser, error)
 }
 
 // Hasher makes and verifies password hashes, a bounded number at a time. New
@@ -67,6 +73,7 @@ type Hasher struct {
 	slots    *semaphore.Weighted
 	waiting  atomic.Int64               // calls in the queue; written only by acquire
 	forms    atomic.Pointer[formSample] // written only by NewHasher and SetForms
+	worker   *hashWorker                // nil: none
 }
 
 // formSample is which forms a table holds, and how many of each were seen.
@@ -104,6 +111,9 @@ func NewHasher(c HasherConfig) *Hasher {
 		dummyKey: slices.Clone(c.DummyKey),
 		slots:    semaphore.NewWeighted(int64(c.Workers)),
 	}
+	if c.Worker != nil {
+		h.worker = &hashWorker{start: c.Worker}
+	}
 	h.SetForms(nil)
 	return h
 }
@@ -115,7 +125,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	s := storedHash{hashParams: h.current, salt: make([]byte, argon2SaltSize), key: make([]byte, argon2KeySize)}
 	rand.Read(s.salt)
 	err := h.run(ctx, s.hashParams, func() (err error) {
-		s.key, err = s.derive(password)
+		s.key, err = h.derive(s, password)
 		return err
 	})
 	if err != nil {
@@ -152,7 +162,7 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, reha
 		return false, false, formErr
 	}
 	err = h.run(ctx, s.hashParams, func() (err error) {
-		ok, err = s.matches(password)
+		ok, err = h.matches(s, password)
 		return err
 	})
 	if err != nil {
@@ -176,7 +186,7 @@ func (h *Hasher) isCurrent(encoded string, s storedHash) bool {
 func (h *Hasher) VerifyNothing(ctx context.Context, key, password string) error {
 	dummy := h.dummyParams(key).dummy()
 	return h.run(ctx, dummy.hashParams, func() error {
-		_, err := dummy.matches(password)
+		_, err := h.matches(dummy, password)
 		return err
 	})
 }
@@ -238,7 +248,7 @@ func (h *Hasher) VerifySecret(ctx context.Context, encoded, secret string) (bool
 	}
 	var ok bool
 	err = h.run(ctx, s.hashParams, func() (err error) {
-		ok, err = s.matches(secret)
+		ok, err = h.matches(s, secret)
 		return err
 	})
 	return ok && err == nil, err

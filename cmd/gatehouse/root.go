@@ -29,6 +29,7 @@ func newRoot() *cobra.Command {
 		newConfigCommand(o),
 		newHealthcheck(o),
 		newVersion(o),
+		newHashWorker(),
 	)
 	finish(root)
 	return root

@@ -184,7 +184,7 @@ func (p *process) serve(ctx context.Context, s servers, sites []site) error {
 }
 
 func (p *process) openStore(ctx context.Context, migrate bool) error {
-	hasher := store.HasherConfig{}
+	hasher := store.HasherConfig{Worker: startHashWorker}
 	if len(p.cfg.Secrets) > 0 { // the API has none, and checks no unknown account
 		hasher.DummyKey = authz.DeriveKey(p.cfg.Secrets[0], "dummy")
 	}
