@@ -19,6 +19,7 @@ func (v *visitor) signUp(email, password string) {
 	v.press("Create an account")
 	v.at("Create your account")
 	v.fill("E-mail address", email)
+	v.fill("First name", "Vic")
 	v.fill("Password", password)
 	v.press("Create account")
 }
@@ -31,11 +32,11 @@ func (w *publicPages) signsUp() {
 	v.at("Create your account", "to continue to Harbour Log")
 	v.looks("signup")
 	v.fill("E-mail address", email)
+	v.fill("First name", "Nell")
 	v.fill("Password", "password")
 	v.press("Create account")
 	v.sees("That did not work")
 	v.looks("signup-wrong")
-	v.fill("First name (optional)", "Nell")
 	v.fill("Password", demoPassword)
 	v.press("Create account")
 	v.at("Check your mail", email)
@@ -114,7 +115,9 @@ func (w *publicPages) forgets() {
 	v.looks("newpassword-wrong")
 	v.fill("New password", newPassword)
 	v.press("Save and sign in")
-	v.welcome(email) // who consented before
+	v.at("Allow access?", email) // what was there before has ended, and that too
+	v.press("Allow")
+	v.welcome(email)
 	if m := w.mail(email, 2); m.Subject != "Your password was changed" {
 		w.t.Errorf("%+v", m)
 	}
