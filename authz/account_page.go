@@ -49,6 +49,9 @@ func (s *Server) signedInHere(w http.ResponseWriter, r *http.Request) *store.Sig
 // pageOfAccount is the page of an account.
 func (s *Server) pageOfAccount(ctx context.Context, in *store.SignedIn) (*pages.Account, error) {
 	page := &pages.Account{Account: accountName(&in.Account), EmailVerified: in.Account.EmailState == store.EmailProven}
+	if in.Account.EmailKey != nil {
+		page.PasswordURL = s.base + "/forgot"
+	}
 	sessions, err := s.store.LoginSessions(ctx, in.AccountID)
 	if err != nil {
 		return nil, err

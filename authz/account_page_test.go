@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatehouse/social/socialtest"
+	"gatehouse/store"
 )
 
 // press sends a form of the account's page.
@@ -28,6 +31,13 @@ func TestAccountPage(t *testing.T) {
 		page = b.signIn(page)
 		if page.code != 200 || page.header.Get("Cache-Control") != "no-store" || !strings.Contains(page.text, email) || !strings.Contains(page.text, "127.0.0.1") {
 			t.Fatalf("back from signing in: %d %s", page.code, page.text)
+		}
+		w.linkWith(w.passwordToken("web", apiAlone).str("access_token"), w.google(socialtest.TokenOptions{Sub: "1", Email: "elsewhere@example.com"}).IDToken)
+		page = b.follow("GET", "/account", nil)
+		for _, want := range []string{"Google", "elsewhere@example.com", `href="/forgot"`} {
+			if !strings.Contains(page.text, want) {
+				t.Errorf("no %s on the page: %s", want, page.text)
+			}
 		}
 		mine, phone := b.session()["id"].(string), w.browser()
 		phones := phone.session()["id"].(string)
@@ -181,6 +191,46 @@ func TestSessionsEndWithSignIns(t *testing.T) {
 		}
 		if n := w.count(`SELECT count(*) FROM login_sessions WHERE ended_at IS NULL`); n != 0 {
 			t.Errorf("%d sessions left", n)
+		}
+	})
+}
+
+// TestFormsAreCounted holds that no page's form can be sent without end, and that
+// what clients send people with is not among them.
+func TestFormsAreCounted(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		b.code()
+		page := b.logout(url.Values{})
+		cfg := w.server.cfg
+		cfg.Limits.Forms = store.Limit{Max: 3, Window: 15 * time.Minute}
+		strict, err := New(cfg, w.store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.http.Config.Handler = strict.Handler()
+		for range 3 {
+			if a := b.visit("POST", "/account/end-session", url.Values{"id": {store.NewGrantID()}}); a.code != 303 {
+				t.Fatalf("%d %s", a.code, a.text)
+			}
+		}
+		for path, form := range map[string]url.Values{
+			"/signin":                     {"email": {email}, "password": {password}},
+			"/consent":                    {"decision": {"allow"}},
+			"/oauth2/logout":              {"ticket": {page.hidden(t, "ticket")}, "decision": {"sign_out"}},
+			"/account/end-session":        {"id": {"others"}},
+			"/account/revoke-application": {"client_id": {"partner"}},
+		} {
+			if a := b.visit("POST", path, form); a.code != 429 || a.header.Get("Retry-After") == "" {
+				t.Errorf("%s: %d", path, a.code)
+			}
+		}
+		if a := b.visit("POST", "/oauth2/logout", url.Values{"client_id": {"site"}}); a.code != 303 || !b.isSignedIn() {
+			t.Errorf("a client's request: %d", a.code)
+		}
+		w.clock.move(31 * time.Minute)
+		if b.confirm(page); b.isSignedIn() {
+			t.Error("still counted after the window")
 		}
 	})
 }

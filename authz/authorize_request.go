@@ -143,9 +143,12 @@ func (a *authorization) read(s *Server, ctx context.Context) (err error) {
 	}
 	a.nonce, a.loginHint = form.Get("nonce"), form.Get("login_hint")
 	if hint := form.Get("id_token_hint"); hint != "" {
-		var claims idToken
-		if err := s.verifyOwn(ctx, hint, &claims); err != nil || claims.Issuer != s.cfg.Issuer || claims.Audience != a.client.ID {
-			return invalidRequest("The id_token_hint is not an ID token that this server issued to this client.")
+		claims, err := s.readHint(ctx, hint)
+		if err != nil {
+			return err
+		}
+		if claims.Audience != a.client.ID {
+			return invalidRequest("The id_token_hint was issued to another client.")
 		}
 		a.subject = claims.Subject
 	}

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"context"
 	"crypto/sha256"
 	"html"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatehouse/store"
 )
 
 const (
@@ -127,6 +130,16 @@ func (a answer) arrival(t *testing.T) url.Values {
 		t.Fatalf("no redirect to the client: %d %q %s", a.code, a.header.Get("Location"), a.text)
 	}
 	return u.Query()
+}
+
+// signedIn is whose session the browser has.
+func (b *browser) signedIn() *store.SignedIn {
+	b.w.t.Helper()
+	in, err := b.w.store.SignedIn(context.Background(), b.w.server.keys.verify(b.cookies[cookieSession], sessionCookie).signature, b.w.server.cfg.SessionLife)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	return in
 }
 
 // code goes through signing in to a code.

@@ -73,7 +73,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) allow(w http.ResponseWriter, r *http.Request, a *authorization, in *store.SignedIn) {
-	if err := s.store.Consent(r.Context(), in.AccountID, a.client.ID, a.scope); err != nil {
+	if err := s.store.Consent(r.Context(), in, a.client.ID, a.scope); err != nil {
 		s.refuse(w, r, a, sessionGone(err))
 		return
 	}

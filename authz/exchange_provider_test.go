@@ -144,7 +144,7 @@ func TestExchangeIsRefused(t *testing.T) {
 			{"actor for a provider's token", "web", mint(socialtest.TokenOptions{}), typeIDToken, "actor_token=x&actor_token_type=" + typeAccessToken, "invalid_request", "", "access token of this server"},
 			{"requested_issuer", "web", mint(socialtest.TokenOptions{}), typeIDToken, "requested_issuer=google", "invalid_request", "", "requested_issuer"},
 			{"ID token wanted", "web", mint(socialtest.TokenOptions{}), typeIDToken, "requested_token_type=" + typeIDToken, "invalid_request", "", "for an access token of this server alone"},
-			{"JWT wanted", "web", mint(socialtest.TokenOptions{}), typeIDToken, "requested_token_type=" + typeJWT, "invalid_request", "", "for an access token of this server alone"},
+			{"JWT wanted", "web", mint(socialtest.TokenOptions{}), typeIDToken, "requested_token_type=" + typeJWT, "invalid_request", "", "requested_token_type is not supported"},
 			{"refresh token wanted without the grant", "plain", mint(socialtest.TokenOptions{}), typeIDToken, "requested_token_type=" + typeRefreshToken, "invalid_request", "", "not registered for refresh tokens"},
 			{"unknown provider", "web", mint(socialtest.TokenOptions{}), typeIDToken, "subject_issuer=nobody", "invalid_request", "provider_refused", "subject_issuer is not accepted for this client"},
 			{"provider barred for the client", "plain", w.facebook(socialtest.TokenOptions{}).AccessToken, typeAccessToken, "subject_issuer=facebook", "invalid_request", "provider_refused", "not accepted for this client"},

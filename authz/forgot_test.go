@@ -133,7 +133,7 @@ func TestResetEndsWhatAnAttackerSetUp(t *testing.T) {
 		byGoogle := w.googleSignIn("attacker", "attacker@gmail.com", true, "")
 		child := w.exchange("web", byPassword.str("access_token"), typeAccessToken, "")
 		consents := func() int { return w.count(`SELECT count(*) FROM consents WHERE account_id = $1`, planted.ID) }
-		if err := w.store.Consent(ctx, planted.ID, "partner", store.Words{"openid"}); err != nil {
+		if err := w.store.Consent(ctx, attacker.signedIn(), "partner", store.Words{"openid"}); err != nil {
 			t.Fatal(err)
 		}
 		w.mails()

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,12 +30,6 @@ func (w *world) linkRequired() (*browser, answer, *store.Account) {
 	return b, page, account
 }
 
-// password fills in the sign-in form as that person.
-func (b *browser) password(page answer, address string) answer {
-	b.w.t.Helper()
-	return b.follow("POST", "/signin", url.Values{"ticket": {page.hidden(b.w.t, "ticket")}, "email": {address}, "password": {password}})
-}
-
 func (b *browser) decide(page answer, decision string) answer {
 	b.w.t.Helper()
 	return b.follow("POST", "/link", url.Values{"ticket": {page.hidden(b.w.t, "ticket")}, "decision": {decision}})
@@ -55,7 +50,7 @@ func TestLinkAfterSigningInAsBefore(t *testing.T) {
 		if wrong.code != 401 || !strings.Contains(wrong.text, "works too") {
 			t.Errorf("wrong password: %d %s", wrong.code, wrong.text)
 		}
-		ask := b.password(wrong, bossEmail)
+		ask := b.signInAs(wrong, bossEmail)
 		if ask.code != 200 || !strings.Contains(ask.text, "Link <bdi>Google</bdi>?") || strings.Count(ask.text, bossEmail) < 2 {
 			t.Fatalf("%d %s", ask.code, ask.text)
 		}
@@ -83,7 +78,7 @@ func TestLinkAfterSigningInAsBefore(t *testing.T) {
 func TestLinkDenied(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b, page, account := w.linkRequired()
-		if got := b.decide(b.password(page, bossEmail), "deny").arrival(t); got.Get("code") == "" {
+		if got := b.decide(b.signInAs(page, bossEmail), "deny").arrival(t); got.Get("code") == "" {
 			t.Errorf("%v", got)
 		}
 		if n := w.identitiesOf(account.ID); n != 0 || b.cookies[cookieLink] != "" {
@@ -130,7 +125,7 @@ func TestPendingLinkIsItsBrowsers(t *testing.T) {
 				t.Errorf("%s: %d %s", name, led.code, led.text)
 			}
 			for _, page := range []answer{led, page} { // theirs, and the attacker's own form
-				if got := victim.password(page, email).arrival(t); got.Get("code") == "" {
+				if got := victim.signInAs(page, email).arrival(t); got.Get("code") == "" {
 					t.Errorf("%s: %v", name, got)
 				}
 			}
@@ -160,7 +155,7 @@ func TestLinkIsAsked(t *testing.T) {
 		if a := b.follow("POST", "/link", allow); a.code != 200 || !strings.Contains(a.text, `name="password"`) {
 			t.Errorf("nobody is signed in: %d %s", a.code, a.text)
 		}
-		ask := b.password(page, bossEmail)
+		ask := b.signInAs(page, bossEmail)
 		if a := b.follow("POST", "/link", allow); a.code != 200 || !strings.Contains(a.text, "Link <bdi>Google</bdi>?") {
 			t.Errorf("a ticket that asked nobody: %d %s", a.code, a.text)
 		}
@@ -176,7 +171,7 @@ func TestLinkIsAsked(t *testing.T) {
 			}
 		}
 		other := w.addPerson("else@example.com")
-		if a := b.password(page, other.Email); !strings.Contains(a.text, "Link <bdi>Google</bdi>?") {
+		if a := b.signInAs(page, other.Email); !strings.Contains(a.text, "Link <bdi>Google</bdi>?") {
 			t.Fatalf("%d %s", a.code, a.text)
 		}
 		if a := b.decide(ask, "allow"); a.code != 200 || !strings.Contains(a.text, other.Email) {
@@ -186,7 +181,7 @@ func TestLinkIsAsked(t *testing.T) {
 			t.Errorf("%d are linked", n)
 		}
 		w.clock.move(linkLife - freshSignIn)
-		if got := b.password(page, bossEmail).arrival(t); got.Get("code") == "" {
+		if got := b.signInAs(page, bossEmail).arrival(t); got.Get("code") == "" {
 			t.Errorf("too late: %v", got)
 		}
 		if n := w.identitiesOf(account.ID); n != 0 {
@@ -204,7 +199,7 @@ func (w *world) elsewhere(b *browser, page answer) *store.Account {
 	}
 	other := w.addPerson("else@example.com")
 	in := w.browser()
-	in.password(in.visit("GET", "/signin", nil), other.Email)
+	in.signInAs(in.visit("GET", "/signin", nil), other.Email)
 	who, err := w.store.SignedIn(context.Background(), w.server.keys.verify(in.cookies[cookieSession], sessionCookie).signature, store.SessionLife{})
 	if err != nil {
 		w.t.Fatal(err)
@@ -219,7 +214,7 @@ func (w *world) elsewhere(b *browser, page answer) *store.Account {
 func TestIdentityOfAnotherIsNotMoved(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b, page, account := w.linkRequired()
-		ask := b.password(page, bossEmail)
+		ask := b.signInAs(page, bossEmail)
 		other := w.elsewhere(b, page)
 		a := b.decide(ask, "allow")
 		if a.code != 409 || !strings.Contains(a.text, "That sign-in belongs to another account") {
@@ -354,7 +349,7 @@ func TestLinkAtTheAccountIsBound(t *testing.T) {
 		b = w.signedInBrowser()
 		back = left(b)
 		other := w.addPerson("else@example.com")
-		b.password(b.visit("GET", "/signin", nil), other.Email)
+		b.signInAs(b.visit("GET", "/signin", nil), other.Email)
 		if a := b.visit("GET", back, nil); a.code != 400 {
 			t.Errorf("somebody else is signed in: %d %s", a.code, a.text)
 		}
@@ -388,6 +383,44 @@ func TestLinkAtTheAccountIsBound(t *testing.T) {
 			if a := w.send(req); a.code != 403 {
 				t.Errorf("%s from another site: %d %s", path, a.code, a.text)
 			}
+		}
+	})
+}
+
+// TestEndedSessionChangesNothing: what ended while a request was under way counts.
+func TestEndedSessionChangesNothing(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		b := w.signedInBrowser()
+		if a := b.begin("google", graceEmail); a.code != 200 {
+			t.Fatalf("%d %s", a.code, a.text)
+		}
+		who, err := w.store.SignedIn(ctx, w.server.keys.verify(b.cookies[cookieSession], sessionCookie).signature, store.SessionLife{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := w.store.Identities(ctx, w.account.ID)
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		forged := who.Presence()
+		forged.AccountID = w.addPerson("else@example.com").ID
+		refused := func(name string, p store.Presence) {
+			f := store.Federated{Provider: "google", Subject: "thief", Actor: w.account.ID}
+			if _, err := w.store.LinkIdentity(ctx, f, p, nil, time.Time{}); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: link: %v", name, err)
+			}
+			if err := w.store.Unlink(ctx, p, list[0].ID); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: unlink: %v", name, err)
+			}
+		}
+		refused("another account's", forged)
+		if err := w.store.EndLoginSession(ctx, w.account.ID, who.ID, w.account.ID); err != nil {
+			t.Fatal(err)
+		}
+		refused("ended", who.Presence())
+		if n := w.identitiesOf(w.account.ID); n != 1 {
+			t.Errorf("%d identities", n)
 		}
 	})
 }

@@ -85,7 +85,7 @@ func (s *Server) readLogout(ctx context.Context, form url.Values) (*logoutReques
 	l := &logoutRequest{returnURI: form.Get("post_logout_redirect_uri"), state: form.Get("state")}
 	clientID := form.Get("client_id")
 	if hint := form.Get("id_token_hint"); hint != "" {
-		claims, err := s.readLogoutHint(ctx, hint)
+		claims, err := s.readHint(ctx, hint)
 		if err != nil {
 			return nil, err
 		}
@@ -117,20 +117,6 @@ func (s *Server) readLogout(ctx context.Context, form url.Values) (*logoutReques
 	}
 	l.asked = ticket{Asked: s.store.Now(), Page: pageLogout, Query: again.Encode()}
 	return l, nil
-}
-
-// readLogoutHint reads an ID token of this server's, which may have expired
-// (§2): it says which session is meant, and opens nothing.
-func (s *Server) readLogoutHint(ctx context.Context, hint string) (*idToken, error) {
-	var claims idToken
-	err := s.verifyOwn(ctx, hint, &claims)
-	if err != nil && !errors.Is(err, errForeignToken) {
-		return nil, err
-	}
-	if err != nil || claims.Issuer != s.cfg.Issuer || claims.Audience == "" {
-		return nil, invalidRequest("The id_token_hint is not an ID token that this server issued.")
-	}
-	return &claims, nil
 }
 
 // askLogout asks the person.

@@ -1,7 +1,6 @@
 package authz
 
 import (
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -14,14 +13,7 @@ import (
 // own asks about the own account with an access token.
 func (w *world) own(method, path, token string) answer {
 	w.t.Helper()
-	req, err := http.NewRequest(method, w.http.URL+path, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	return w.send(req)
+	return w.call(method, path, token, "", "")
 }
 
 // items are the members of a list by their ids.

@@ -33,6 +33,7 @@ func (s *Server) showSignUp(w http.ResponseWriter, r *http.Request, status int, 
 		return
 	}
 	page.Ticket, page.SignInURL = s.sealTicket(t), s.withTicket("/signin", t)
+	page.Providers = s.waysIn(t)
 	if a != nil {
 		page.ClientName = clientName(a.client)
 		if page.Email == "" && len(a.loginHint) <= store.MaxEmail {

@@ -52,7 +52,7 @@ func (s *Server) useVerification(w http.ResponseWriter, r *http.Request) {
 			s.failPage(w, r, linkGone(err))
 			return
 		}
-		s.wayOn(w, ticket{})
+		s.backToAccount(w, r, nil, pages.NoticeVerified)
 	}
 }
 
@@ -60,17 +60,11 @@ func (s *Server) useVerification(w http.ResponseWriter, r *http.Request) {
 // own address, which proves it in this login session alone.
 func (s *Server) sendVerification(w http.ResponseWriter, r *http.Request) {
 	noStore(w.Header())
-	in, err := s.signedIn(r)
-	switch {
-	case err != nil:
-		s.failPage(w, r, err)
-		return
-	case in == nil:
-		s.goTo(w, "/signin", ticket{})
+	in := s.signedInHere(w, r)
+	if in == nil {
 		return
 	}
 	a := &in.Account
-	eventOf(r.Context()).account = a.ID
 	if a.EmailKey == nil || a.EmailState == store.EmailProven {
 		s.wayOn(w, ticket{})
 		return

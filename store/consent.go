@@ -39,11 +39,16 @@ func (s *Store) Consented(ctx context.Context, accountID, clientID string) (Word
 	return scope, nil
 }
 
-// Consent remembers that the account allows the client this scope, beside what
-// it allowed before. ErrNotFound if one of them is gone.
-func (s *Store) Consent(ctx context.Context, accountID, clientID string, scope Words) error {
+// Consent remembers that whoever is signed in allows the client this scope,
+// beside what they allowed before. ErrNotFound if their sign-in or the client is
+// gone.
+func (s *Store) Consent(ctx context.Context, in *SignedIn, clientID string, scope Words) error {
+	accountID := in.AccountID
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := s.lockAccount(tx, "id = ? AND is_active", accountID); err != nil {
+		if err := s.lockAccount(tx, "id = ? AND is_active AND auth_epoch = ?", accountID, in.Account.AuthEpoch); err != nil {
+			return err
+		}
+		if err := s.lockPresence(tx, in.Presence()); err != nil {
 			return err
 		}
 		var before Consent

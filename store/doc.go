@@ -20,7 +20,11 @@
 //	grant.go          grants (one per login) and how they end; fosite's session
 //	access_token.go   access tokens; Introspection, the hottest read
 //	refresh_token.go  refresh tokens and their idempotent rotation
+//	login_session.go  people signed in at a browser
+//	code.go           authorization codes
+//	consent.go        what people allowed clients
 //	identity.go       people at social providers, and the accounts they sign in to
+//	presence.go       by what somebody is signed in who links or unlinks one
 //	identity_unbound.go  imported identities that have no subject yet
 //	import*.go        rows of another system, brought in batches
 //	imported_token.go refresh tokens of another system, good once

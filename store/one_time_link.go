@@ -91,7 +91,9 @@ func (s *Store) Link(ctx context.Context, digest []byte) (*OpenedLink, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	a.ID = valueOr(l.AccountID, "")
+	if l.AccountID != nil {
+		a.ID = *l.AccountID
+	}
 	return &l, nil
 }
 

@@ -113,10 +113,11 @@ func TestConsents(t *testing.T) {
 		if r := w.must(200, "GET", path, ""); len(r.items()) != 0 {
 			t.Errorf("%s", r.text)
 		}
-		if err := w.store.Consent(t.Context(), w.account.ID, "ops", store.Words{"openid", "read"}); err != nil {
+		session, token := w.browse(w.account, "openid offline_access")
+		in := &store.SignedIn{LoginSession: store.LoginSession{ID: session, AccountID: w.account.ID}}
+		if err := w.store.Consent(t.Context(), in, "ops", store.Words{"openid", "read"}); err != nil {
 			t.Fatal(err)
 		}
-		_, token := w.browse(w.account, "openid offline_access")
 		list := w.must(200, "GET", path, "").items()
 		if len(list) != 1 || list[0]["client_id"] != "ops" || list[0]["scope"] != "openid read" || list[0]["granted_at"] == nil {
 			t.Errorf("%v", list)

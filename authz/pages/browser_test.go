@@ -247,10 +247,7 @@ func TestLook(t *testing.T) {
 			t.Run(l.name+"/"+name, func(t *testing.T) {
 				b.t = t
 				b.do(chromedp.Navigate(s.URL + "/show/" + name))
-				faults := b.heard()
-				if name == "formpost" {
-					faults = slices.DeleteFunc(faults, func(f string) bool { return strings.Contains(f, "com.example.app") })
-				}
+				faults := slices.DeleteFunc(b.heard(), func(f string) bool { return strings.Contains(f, "com.example.app") }) // of formpost; it may come late
 				faults = append(faults, read[[]string](b, wrong)...)
 				if dir != "" {
 					picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
