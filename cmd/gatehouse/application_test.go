@@ -51,6 +51,7 @@ type appClaims struct {
 	AuthTime      int64    `json:"auth_time"`
 	AMR           []string `json:"amr"`
 	SID           string   `json:"sid"`
+	Nonce         string   `json:"nonce"`
 }
 
 // newApplication registers a client on the machine, with more flags, and starts
@@ -108,7 +109,13 @@ func (a *application) finish(ctx context.Context, method string, answer url.Valu
 		return nil, err
 	}
 	in := &arrival{method: method, token: token}
-	if err := a.judge(ctx, in, try); err != nil {
+	if err := a.judge(ctx, in); err != nil {
+		return nil, err
+	}
+	if in.claims.Nonce != try.nonce {
+		return nil, errors.New("another nonce")
+	}
+	if err := in.recent(try.maxAge); err != nil {
 		return nil, err
 	}
 	a.mu.Lock()
@@ -118,7 +125,7 @@ func (a *application) finish(ctx context.Context, method string, answer url.Valu
 }
 
 // judge has go-oidc check the ID token, as OpenID Connect Core §3.1.3.7 says.
-func (a *application) judge(ctx context.Context, in *arrival, try attempt) error {
+func (a *application) judge(ctx context.Context, in *arrival) error {
 	in.idToken, _ = in.token.Extra("id_token").(string)
 	checked, err := a.verifier.Verify(ctx, in.idToken)
 	if err == nil {
@@ -127,19 +134,20 @@ func (a *application) judge(ctx context.Context, in *arrival, try attempt) error
 	if err == nil {
 		err = checked.Claims(&in.claims)
 	}
-	if err != nil {
-		return err
-	}
-	if try.nonce != checked.Nonce {
-		return errors.New("another nonce")
-	}
-	if try.maxAge == "" {
+	return err
+}
+
+// recent tells whether they signed in within the seconds that were asked for, and
+// a minute by which clocks may differ.
+func (in *arrival) recent(maxAge string) error {
+	if maxAge == "" {
 		return nil
 	}
-	if most, err := strconv.Atoi(try.maxAge); err != nil || time.Since(time.Unix(in.claims.AuthTime, 0)) > time.Duration(most)*time.Second+time.Minute {
-		return fmt.Errorf("max_age %s: signed in at %d", try.maxAge, in.claims.AuthTime)
+	most, err := strconv.Atoi(maxAge)
+	if err == nil && time.Since(time.Unix(in.claims.AuthTime, 0)) > time.Duration(most)*time.Second+time.Minute {
+		err = fmt.Errorf("signed in at %d", in.claims.AuthTime)
 	}
-	return nil
+	return err
 }
 
 func (a *application) issuer() string {

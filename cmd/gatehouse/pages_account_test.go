@@ -53,7 +53,7 @@ func (w *publicPages) byFacebook() {
 		w.t.Errorf("%+v", claims)
 	}
 	v.visit("/account")
-	v.at("Your account", "Facebook")
+	v.at("Your account", "Username", "Facebook")
 	v.looks("account-facebook")
 	v.press("Unlink\nFacebook fay@example.com")
 	v.at("This is your only way in")

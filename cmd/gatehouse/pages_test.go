@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
@@ -31,6 +33,7 @@ func TestPages(t *testing.T) {
 		{"errors", (*publicPages).errorPages},
 		{"requests and answers by form", (*publicPages).byForms},
 		{"pop-up window", (*publicPages).byPopUp},
+		{"without JavaScript, by keyboard", (*publicPages).withoutJavaScript},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			w.t, w.d.t = t, t
@@ -171,7 +174,6 @@ func (w *publicPages) byForms() {
 // byPopUp signs in in a window that the application opens, which finds its
 // opener again at the end.
 func (w *publicPages) byPopUp() {
-	user := w.d.ready.User
 	v := w.visitor()
 	v.do(chromedp.Navigate(w.app.url + "/popup"))
 	v.at("Pop up")
@@ -189,7 +191,78 @@ func (w *publicPages) byPopUp() {
 	v.sees("Welcome")
 	v.start("")
 	v.welcome("pop.up@gmail.com")
-	_ = user
+}
+
+// withoutJavaScript signs up, in and out again with nothing but HTML and keys.
+func (w *publicPages) withoutJavaScript() {
+	const email = "jay@example.com"
+	v := w.visitor()
+	v.scripts(false)
+	v.start("")
+	v.reach("Create an account")
+	v.at("Create your account")
+	v.fill("E-mail address", email)
+	v.fill("First name", "Jay")
+	v.fill("Password", demoPassword)
+	v.do(chromedp.KeyEvent("\r"))
+	v.at("Check your mail")
+	v.open(w.mail(email, 1))
+	v.reach("Confirm this address")
+	v.at("Allow access?", email)
+	v.reach("Allow")
+	v.welcome(email)
+
+	v.visit("/account")
+	v.at("Your account", email)
+	v.looksStill("account-without-javascript")
+	v.reach("Sign out\nChrome on Linux, 127.0.0.1")
+	v.at("You are signed out")
+
+	v.start("?response_mode=form_post")
+	v.at("Sign in")
+	v.fill("E-mail address", email)
+	v.fill("Password", "wrong")
+	v.do(chromedp.KeyEvent("\r"))
+	v.sees("The e-mail address or the password is not right.")
+	v.looksStill("signin-wrong-without-javascript")
+	v.fill("Password", demoPassword)
+	v.do(chromedp.KeyEvent("\r"))
+	v.at("One moment", "You go on to Harbour Log.")
+	v.looksStill("formpost")
+	v.reach("Continue")
+	v.welcome(email)
+	if in, _ := w.app.last(); in.method != "POST" {
+		w.t.Errorf("the answer came by %s", in.method)
+	}
+}
+
+func (v *visitor) scripts(run bool) {
+	v.t.Helper()
+	tellTab(v.tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !run})
+}
+
+// looksStill is looks for a page whose scripts have not run: axe-core's do.
+func (v *visitor) looksStill(name string) {
+	v.t.Helper()
+	v.scripts(true)
+	v.looks(name)
+	v.scripts(false)
+}
+
+// reach goes by Tab to the button or link with the text, and presses Enter.
+func (v *visitor) reach(text string) {
+	v.t.Helper()
+	v.until(fmt.Sprintf(`document.readyState === "complete" && [...document.querySelectorAll("a, button")].some((e) => e.innerText.trim() === %q)`, text))
+	for range 30 {
+		v.do(chromedp.KeyEvent("\t"))
+		if at, err := askTab[string](v.tab, `document.activeElement.innerText?.trim() ?? ""`); err != nil {
+			v.t.Fatal(err)
+		} else if at == text {
+			v.do(chromedp.KeyEvent("\r"))
+			return
+		}
+	}
+	v.t.Fatalf("Tab never comes to %q", text)
 }
 
 func (w *publicPages) errorPages() {
@@ -201,7 +274,6 @@ func (w *publicPages) errorPages() {
 	v.at("We do not know where to send you")
 	v.start("?request_uri=https%3A%2F%2Fapp.example.com%2F")
 	v.refused("request_uri_not_supported")
-	v.visit("/nothing/here")
 	v.visit("/verify?token=gth_ml_x")
 	v.at("This link does not work any more")
 	v.looks("error-link")
