@@ -205,11 +205,3 @@ func (s *Store) endSetUp(tx *gorm.DB, accountID string) (unlinked int64, err err
 	done := tx.Where("account_id = ?", accountID).Delete(&Identity{})
 	return done.RowsAffected, done.Error
 }
-
-// valueOr is what p points to.
-func valueOr(p *string, otherwise string) string {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
