@@ -145,5 +145,5 @@ func (w *publicPages) confirmsAddress() {
 	v.open(w.mail(email, 1))
 	v.at("Confirm your address", email)
 	v.press("Confirm this address")
-	v.at("Your account", email, "Confirmed")
+	v.at("Your account", "Your address is confirmed.", email)
 }
