@@ -48,7 +48,7 @@ func (s *Server) signedInHere(w http.ResponseWriter, r *http.Request) *store.Sig
 
 // pageOfAccount is the page of an account.
 func (s *Server) pageOfAccount(ctx context.Context, in *store.SignedIn) (*pages.Account, error) {
-	page := &pages.Account{Account: accountName(&in.Account), EmailVerified: in.Account.EmailState == store.EmailProven}
+	page := &pages.Account{Account: accountName(&in.Account), Username: in.Account.EmailKey == nil, EmailVerified: in.Account.EmailState == store.EmailProven}
 	if in.Account.EmailKey != nil {
 		page.PasswordURL = s.base + "/forgot"
 	}

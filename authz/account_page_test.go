@@ -64,6 +64,22 @@ func TestAccountPage(t *testing.T) {
 	})
 }
 
+// TestAccountPageWithoutAddress is somebody whose provider vouches for none.
+func TestAccountPageWithoutAddress(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		page := b.by("facebook", b.visit("GET", "/signin", nil), "fay@example.com")
+		if page = b.visit("GET", "/account", nil); page.code != 200 || !strings.Contains(page.text, "Username") || !strings.Contains(page.text, "fay@example.com") {
+			t.Fatalf("%d %s", page.code, page.text)
+		}
+		for _, not := range []string{"E-mail address", "confirmed", "/account/verify-email", "/forgot"} {
+			if strings.Contains(page.text, not) {
+				t.Errorf("%q on the page of who has no address", not)
+			}
+		}
+	})
+}
+
 func TestAccountPageApplications(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.browser()

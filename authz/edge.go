@@ -97,8 +97,7 @@ func (s *Server) edge(rt route) http.Handler {
 		case rt.kind == forPages && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "":
 			s.cors.HandlerFunc(w, r)
 		case rt.methods != "" && !slices.Contains(methods, r.Method):
-			h.Set("Allow", rt.methods)
-			writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request", "error_description": "Use " + rt.methods + " here."})
+			s.wrongMethod(w, r, rt)
 		case rt.kind == aPage && r.Method == http.MethodPost:
 			if err := s.checkOwnForm(r); err != nil {
 				s.failPage(w, r, err)
@@ -112,6 +111,16 @@ func (s *Server) edge(rt route) http.Handler {
 			rt.handler(w, r)
 		}
 	})
+}
+
+// wrongMethod answers who opens the address of a form, among others.
+func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request, rt route) {
+	w.Header().Set("Allow", rt.methods)
+	if rt.kind == aPage || rt.kind == aRedirect {
+		s.failPage(w, r, &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusMethodNotAllowed, page: pages.ErrorMethod})
+		return
+	}
+	writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request", "error_description": "Use " + rt.methods + " here."})
 }
 
 // checkOwnForm holds what every form of a page of ours keeps: it comes from there

@@ -142,6 +142,31 @@ func TestMethods(t *testing.T) {
 	}
 }
 
+// TestPeopleGetPages opens in a browser what is no page.
+func TestPeopleGetPages(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	for _, tt := range []struct {
+		path string
+		code int
+		want string
+	}{
+		{"/", 404, "There is nothing here"},
+		{"/nothing/here", 404, "There is nothing here"},
+		{"/consent", 405, "This page cannot be opened this way"},
+		{"/account/unlink", 405, "This page cannot be opened this way"},
+	} {
+		req, err := http.NewRequest("GET", w.http.URL+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+		a := w.send(req)
+		if a.code != tt.code || !strings.Contains(a.text, "<h1>"+tt.want+"</h1>") || !strings.Contains(a.text, a.header.Get("X-Request-Id")) || (a.header.Get("Allow") == "POST") != (a.code == 405) {
+			t.Errorf("%s: %d %v %s", tt.path, a.code, a.header, a.text)
+		}
+	}
+}
+
 func TestCORS(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		const own, operator, foreign = "https://app.example.com", "https://operator.example.com", "https://evil.example.com"

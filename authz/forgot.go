@@ -103,7 +103,7 @@ func (s *Server) reset(w http.ResponseWriter, r *http.Request) {
 // askPassword shows the page on which whoever opened a link chooses a password.
 func (s *Server) askPassword(w http.ResponseWriter, r *http.Request, status int, o *opened, action string, problems map[string]string) {
 	email, _ := o.address()
-	s.pages.Write(w, status, pages.NewPassword{Action: action, Token: o.token, Email: email, Elsewhere: o.Purpose != store.LinkReset, Errors: problems},
+	s.pages.Write(w, status, pages.NewPassword{Action: action, Token: o.token, Email: email, New: o.Newcomer != nil, Elsewhere: o.Purpose != store.LinkReset, Errors: problems},
 		s.targetsOf(r, s.goesOn(o))...)
 }
 

@@ -227,7 +227,13 @@ func (s *Server) Handler() http.Handler {
 	return m
 }
 
-func (s *Server) notFound(w http.ResponseWriter, _ *http.Request) {
+// notFound answers where there is nothing: browsers by a page.
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "Accept")
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		s.failPage(w, r, errNoPage())
+		return
+	}
 	writeJSON(w, http.StatusNotFound, map[string]string{
 		"error": "not_found", "error_description": "There is nothing here. See /.well-known/oauth-authorization-server."})
 }

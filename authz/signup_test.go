@@ -74,7 +74,7 @@ func TestSignUpElsewhere(t *testing.T) {
 		owner.cookies[cookieBrowser] = "planted"
 		form := url.Values{"token": {token}}
 		for name, a := range map[string]answer{"opened": owner.visit("GET", target, nil), "confirmed": owner.visit("POST", "/verify", form)} {
-			if a.code != 200 || a.hidden(t, "token") != token || !strings.Contains(a.text, "another browser") {
+			if a.code != 200 || a.hidden(t, "token") != token || !strings.Contains(a.text, "another browser") || strings.Contains(a.text, "signs you out") {
 				t.Fatalf("%s: %d %s", name, a.code, a.text)
 			}
 		}

@@ -74,7 +74,7 @@ func TestVerificationElsewhere(t *testing.T) {
 		other := w.browser()
 		other.signInAs(other.visit("GET", "/signin", nil), "else@example.com")
 		for name, b := range map[string]*browser{"nobody": w.browser(), "somebody else": other} {
-			if a := b.visit("GET", target, nil); a.code != 200 || !strings.Contains(a.text, "another browser") {
+			if a := b.visit("GET", target, nil); a.code != 200 || !strings.Contains(a.text, "another browser") || !strings.Contains(a.text, "signs you out") {
 				t.Errorf("%s: %d %s", name, a.code, a.text)
 			}
 			if a := b.visit("POST", "/verify", url.Values{"token": {token}}); a.code != 200 || !strings.Contains(a.text, "another browser") {

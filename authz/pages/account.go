@@ -11,6 +11,7 @@ import "time"
 //	/account/verify-email        nothing
 type Account struct {
 	Account       string // the e-mail address
+	Username      bool   // Account is the username of somebody who has no address
 	Notice        string // one of Notice…, after something was done; usually empty
 	EmailVerified bool
 	PasswordURL   string // where to change it; may be empty

@@ -107,6 +107,7 @@ type NewPassword struct {
 	Action    string // path below Config.Base: /reset (the default) or /verify
 	Token     string
 	Email     string
+	New       bool              // there is no account yet, so that nothing ends
 	Elsewhere bool              // the link of a sign-up or verification, opened in another browser than asked for it
 	Errors    map[string]string // of password
 }

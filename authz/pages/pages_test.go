@@ -38,6 +38,7 @@ var examples = map[string]Page{
 	"checkmail-verify":      CheckMail{Email: "bo@example.com", Purpose: PurposeVerify},
 	"confirm":               Confirm{Token: "t", Email: "bo@example.com"},
 	"newpassword":           NewPassword{Token: "t", Email: "bo@example.com"},
+	"newpassword-new":       NewPassword{Action: "/verify", Token: "t", Email: "bo@example.com", New: true, Elsewhere: true},
 	"newpassword-elsewhere": NewPassword{Action: "/verify", Token: "t", Email: "bo@example.com", Elsewhere: true, Errors: map[string]string{"password": ProblemPassword}},
 	"forgot":                Forgot{Ticket: "t", SignInURL: "/signin"},
 	"forgot-wrong":          Forgot{Email: "bo", SignInURL: "/signin", Errors: map[string]string{"email": ProblemEmail}},
@@ -57,7 +58,8 @@ var examples = map[string]Page{
 		Sessions:   []Session{{"s1", chromeOnLinux, "203.0.113.7", noon, noon, true}, {"s2", "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1", "2001:db8::7", noon, noon, false}},
 		Identities: []Identity{{"i1", "Google", "google", "bo@gmail.com"}}, Linkable: providers[1:],
 		Applications: []Application{{"log", "Harbour Log", []string{"openid", "email", "berths:reserve"}, noon}}},
-	"account-plain": Account{Account: "bo@example.com", EmailVerified: true, Sessions: []Session{{"s1", "", "203.0.113.7", noon, noon, true}}},
+	"account-username": Account{Account: "bo", Username: true, Sessions: []Session{{"s1", "", "203.0.113.7", noon, noon, true}}},
+	"account-plain":    Account{Account: "bo@example.com", EmailVerified: true, Sessions: []Session{{"s1", "", "203.0.113.7", noon, noon, true}}},
 }
 
 func newPages(t *testing.T, cfg Config) *Pages {

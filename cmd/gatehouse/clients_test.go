@@ -83,7 +83,7 @@ func runNode(t *testing.T, script string, args ...string) []string {
 func TestClientsOAuth4WebAPI(t *testing.T) {
 	d := startDev(t, t.TempDir())
 	want := []string{"discovery", "password", "password of a public client", "refresh", "client credentials", "token exchange",
-		"introspection", "revocation", "errors"}
+		"introspection", "revocation", "code flow", "form_post", "errors of the code flow", "errors"}
 	if diff := cmp.Diff(want, runNode(t, "oauth4webapi.mjs", d.file)); diff != "" {
 		t.Errorf("what went well (-want +got):\n%s", diff)
 	}

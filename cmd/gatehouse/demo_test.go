@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,80 +12,37 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	cdpfetch "github.com/chromedp/cdproto/fetch"
-	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"gatehouse/deploy/demo"
 )
 
-const demoPatience = 30 * time.Second // for one step, on a busy machine
-
 // demoTab is one page of a browser that shows the demo of d. What deploy/demo
 // tests against a backend of its own is not tested again here.
 type demoTab struct {
-	t    *testing.T
+	*tab
 	d    *devRun
-	ctx  context.Context
 	held chan *cdpfetch.EventRequestPaused // requests that hold() keeps back
 
-	mu     sync.Mutex
-	calls  []string // what /api-auth/ answered since the last look: path, status, reason phrase
-	faults []string // exceptions, dialogs, and requests to anybody else
-}
-
-// newDemoBrowser starts a Chromium that has never been used and talks to nobody.
-func newDemoBrowser(t *testing.T) context.Context {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-US"))
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, _ := chromedp.NewContext(allocator)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start Chromium: %v: run `make test`, which installs it", err)
-	}
-	t.Cleanup(func() { // before its folder goes
-		if err := chromedp.Cancel(ctx); err != nil {
-			t.Logf("stop Chromium: %v", err)
-		}
-	})
-	return ctx
+	calling sync.Mutex
+	calls   []string // what /api-auth/ answered since the last look: path, status, reason phrase
 }
 
 func openDemo(t *testing.T, browser context.Context, d *devRun) *demoTab {
 	t.Helper()
-	b := &demoTab{t: t, d: d, held: make(chan *cdpfetch.EventRequestPaused, 9)}
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithListener(b.hear))
-	b.ctx = ctx
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context of its first step
-		t.Fatal(err)
-	}
-	b.do(chromedp.EmulateViewport(1280, 900))
-	tellTab(b, network.Enable, network.EnableParams{})
+	b := &demoTab{d: d, held: make(chan *cdpfetch.EventRequestPaused, 9)}
+	b.tab = openTab(t, browser, []string{d.ready.Demo, d.ready.API}, b.hearCalls)
 	return b
 }
 
-// hear notes what the browser says about the page.
-func (b *demoTab) hear(event any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// hearCalls notes what the page asks /api-auth/.
+func (b *demoTab) hearCalls(event any) {
 	switch e := event.(type) {
-	case *runtime.EventExceptionThrown:
-		b.faults = append(b.faults, "exception: "+(&chromedp.ExceptionError{ExceptionDetails: e.ExceptionDetails}).Error())
-	case *page.EventJavascriptDialogOpening:
-		b.faults = append(b.faults, "alert: "+e.Message)
-		go chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
-	case *network.EventRequestWillBeSent:
-		if u, err := url.Parse(e.Request.URL); err == nil && u.Scheme != "data" && !slices.Contains([]string{b.d.ready.Demo, b.d.ready.API}, u.Scheme+"://"+u.Host) {
-			b.faults = append(b.faults, "it asked for "+e.Request.URL)
-		}
 	case *network.EventResponseReceived:
 		if path, ours := strings.CutPrefix(e.Response.URL, b.d.ready.API+"/api-auth/"); ours && e.Type == network.ResourceTypeXHR {
+			b.calling.Lock()
+			defer b.calling.Unlock()
 			b.calls = append(b.calls, fmt.Sprintf("%s %d %s", path, e.Response.Status, e.Response.StatusText))
 		}
 	case *cdpfetch.EventRequestPaused:
@@ -102,8 +56,8 @@ func (b *demoTab) hear(event any) {
 
 // called forgets what /api-auth/ answered, and returns it.
 func (b *demoTab) called() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.calling.Lock()
+	defer b.calling.Unlock()
 	calls := b.calls
 	b.calls = nil
 	return calls
@@ -122,124 +76,22 @@ func (b *demoTab) expectCalls(want ...string) {
 	}
 }
 
-// sound fails the test if something went wrong in the page.
-func (b *demoTab) sound() {
-	b.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, fault := range b.faults {
-		b.t.Errorf("in the page: %s", fault)
-	}
-	b.faults = nil
-}
-
-func (b *demoTab) do(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, demoPatience)
-	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// tellTab gives the browser a command that chromedp has no step for.
-func tellTab[P, R any](b *demoTab, command cdp.Command[P, R], params P) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, demoPatience)
-	defer cancel()
-	if _, err := chromedp.Call(ctx, command, params); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// askTab evaluates an expression. While the page is about to change it may fail.
-func askTab[T any](b *demoTab, expression string) (T, error) {
-	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
-	defer cancel()
-	return chromedp.Run(ctx, chromedp.Evaluate[T](expression))
-}
-
-// until waits for an expression to become true.
-func (b *demoTab) until(expression string) {
-	b.t.Helper()
-	for end := time.Now().Add(demoPatience); ; time.Sleep(30 * time.Millisecond) {
-		ok, err := askTab[bool](b, "Boolean("+expression+")")
-		if err == nil && ok {
-			return
-		}
-		if time.Now().After(end) {
-			text, _ := askTab[string](b, `location.pathname + "\n" + document.body.innerText`)
-			b.t.Fatalf("never true: %s (%v)\nthe page: %s", expression, err, text)
-		}
-	}
-}
-
-// at waits for the page with the heading, and for texts in it.
-func (b *demoTab) at(heading string, texts ...string) {
-	b.t.Helper()
-	b.until(fmt.Sprintf("document.querySelector('h1')?.innerText === %q", heading))
-	b.sees(texts...)
-}
-
-func (b *demoTab) sees(texts ...string) {
-	b.t.Helper()
-	for _, text := range texts {
-		b.until(fmt.Sprintf("document.body.innerText.includes(%q)", text))
-	}
-}
-
-// fill types into the field with the label, in the dialog if one is open.
-func (b *demoTab) fill(label, text string) {
-	b.t.Helper()
-	field := fmt.Sprintf(`[...(document.querySelector("dialog[open]") ?? document).querySelectorAll("label")]`+
-		`.find((l) => l.innerText === %q && l.checkVisibility())?.control`, label)
-	b.until("(" + field + ".focus(), " + field + ".select(), document.activeElement === " + field + ")")
-	tellTab(b, input.InsertText, input.InsertTextParams{Text: text})
-}
-
-// press clicks the button or link with the text: in the dialog if one is open,
-// or else in the page rather than in the bar.
-func (b *demoTab) press(text string) {
-	b.t.Helper()
-	b.until(fmt.Sprintf(`(() => {
-		const within = document.querySelector("dialog[open]") ?? document
-		const found = [...within.querySelectorAll("button, a")].filter((e) => e.innerText.trim() === %q && e.checkVisibility())
-		const one = found.find((e) => e.tagName === "BUTTON") ?? found[0]
-		one?.click()
-		return one
-	})()`, text))
-}
-
 // stored is the pair in the page's localStorage.
 func (b *demoTab) stored() (access, refresh string) {
 	b.t.Helper()
-	pair, err := askTab[[]string](b, `["access_token", "refresh_token"].map((name) => localStorage.getItem(name) ?? "")`)
+	pair, err := askTab[[]string](b.tab, `["access_token", "refresh_token"].map((name) => localStorage.getItem(name) ?? "")`)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	return pair[0], pair[1]
 }
 
-// shot leaves a picture in the folder that DEMO_SCREENSHOTS names.
-func (b *demoTab) shot(name string) {
-	b.t.Helper()
-	dir := os.Getenv("DEMO_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "dev-"+name+".png"), picture, 0o644)
-	}
-	if err != nil {
-		b.t.Error(err)
-	}
-}
+func (b *demoTab) picture(name string) { b.t.Helper(); b.shot("DEMO_SCREENSHOTS", "dev-"+name) }
 
 // hold keeps the page's refreshes back from here on, until release.
 func (b *demoTab) hold() {
 	b.t.Helper()
-	tellTab(b, cdpfetch.Enable, cdpfetch.EnableParams{Patterns: []*cdpfetch.RequestPattern{{URLPattern: b.d.ready.API + "/api-auth/token/*"}}})
+	tellTab(b.tab, cdpfetch.Enable, cdpfetch.EnableParams{Patterns: []*cdpfetch.RequestPattern{{URLPattern: b.d.ready.API + "/api-auth/token/*"}}})
 }
 
 func (b *demoTab) nextHeld() *cdpfetch.EventRequestPaused {
@@ -247,7 +99,7 @@ func (b *demoTab) nextHeld() *cdpfetch.EventRequestPaused {
 	select {
 	case e := <-b.held:
 		return e
-	case <-time.After(demoPatience):
+	case <-time.After(patience):
 		b.t.Fatal("the page does not refresh")
 		return nil
 	}
@@ -276,7 +128,7 @@ func TestDemo(t *testing.T) {
 		t.Fatal("this test program has no demo in it: run deploy/demo/build (it needs npm; `make test` does it), then the test again")
 	}
 	d := startDev(t, t.TempDir())
-	browser := newDemoBrowser(t)
+	browser := newBrowser(t)
 	b, other := openDemo(t, browser, d), openDemo(t, browser, d)
 	for _, step := range []struct {
 		name string
@@ -310,7 +162,7 @@ const demoPassword = "correct horse battery"
 func (b *demoTab) signsUp() {
 	b.do(chromedp.Navigate(b.d.ready.Demo))
 	b.at("Log in", "Continue with Google", "Continue with Facebook")
-	b.shot("login")
+	b.picture("login")
 	b.press("Sign up")
 	b.at("Sign up")
 	b.fill("E-mail", "bo@example.com")
@@ -319,7 +171,7 @@ func (b *demoTab) signsUp() {
 	b.fill("Password", demoPassword)
 	b.press("Sign up")
 	b.at("Profile", "bo@example.com")
-	b.shot("signed-up")
+	b.picture("signed-up")
 	b.expectCalls("create/ 201 Created", "currentUser/ 200 OK")
 	if access, refresh := b.stored(); b.d.opens(access) != 200 || refresh == "" {
 		b.t.Error("the pair is not stored")
@@ -351,7 +203,7 @@ func (b *demoTab) ended(access, refresh string) {
 func (b *demoTab) logsIn() {
 	b.signIn("bo@example.com", "wrong")
 	b.sees("Invalid credentials given.")
-	b.shot("wrong-password")
+	b.picture("wrong-password")
 	b.signIn("bo@example.com", demoPassword)
 	b.at("Profile", "bo@example.com")
 	b.expectCalls("token/ 400 Bad Request", "token/ 200 OK", "currentUser/ 200 OK")
@@ -365,7 +217,7 @@ func (b *demoTab) renews() {
 	b.until("window.before === undefined") // the interceptor loaded the page again
 	b.at("Users", "bo@example.com", "accounts")
 	b.until(`location.pathname === "/users/"`)
-	b.shot("renewed")
+	b.picture("renewed")
 	b.expectCalls("all/ 401 Unauthorized", "token/ 200 OK", "all/ 200 OK")
 	if newAccess, newRefresh := b.stored(); newAccess == access || newRefresh == refresh || b.d.opens(newAccess) != 200 {
 		b.t.Error("the new pair is not stored, or does not work")
@@ -410,8 +262,8 @@ func renewTogether(one, two *demoTab) {
 		b.until(`localStorage.getItem("access_token") !== "` + access + `"`)
 		b.at("Profile", "bo@example.com")
 		b.expectCalls("currentUser/ 401 Unauthorized", "token/ 200 OK", "currentUser/ 200 OK")
-		tellTab(b, cdpfetch.Disable, cdp.Empty{})
-		b.shot("two-tabs")
+		tellTab(b.tab, cdpfetch.Disable, cdp.Empty{})
+		b.picture("two-tabs")
 	}
 	a, _ := one.stored()
 	if one.d.opens(a) != 200 {
@@ -432,12 +284,12 @@ func (b *demoTab) byGoogle() {
 	b.fill("E-mail", "bo@example.com") // whose account is not joined to it
 	b.press("Continue")
 	b.sees("A user with this email already exists.")
-	b.shot("google-taken")
+	b.picture("google-taken")
 	b.fill("E-mail", "ada@gmail.com")
 	b.fill("Name", "Ada Lovelace")
 	b.press("Continue")
 	b.at("Profile", "ada@gmail.com", "Ada")
-	b.shot("by-google")
+	b.picture("by-google")
 	b.expectCalls("convert-token/ 400 Bad Request", "convert-token/ 200 OK", "currentUser/ 200 OK")
 }
 
@@ -452,14 +304,14 @@ func (b *demoTab) byFacebook() {
 	b.fill("Name", "Fay Book")
 	b.press("Continue")
 	b.at("Profile", "FayBook")
-	b.shot("by-facebook")
+	b.picture("by-facebook")
 	b.expectCalls("convert-token/ 200 OK", "currentUser/ 200 OK")
 }
 
 func (b *demoTab) seesUsers() {
 	b.press("Users")
 	b.at("Users", "bo@example.com", "ada@gmail.com", "FayBook", b.d.ready.User.Email)
-	b.shot("users")
+	b.picture("users")
 }
 
 // logsOutEverywhere ends the session of another device too; a tab of the same

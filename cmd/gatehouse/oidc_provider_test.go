@@ -117,7 +117,7 @@ func (u *upstream) browse(t *testing.T, ctx context.Context, login, address stri
 		t.Fatal(err)
 	}
 	browser := http.Client{Jar: jar, CheckRedirect: func(req *http.Request, _ []*http.Request) error {
-		if req.URL.Host == "app.example.com" {
+		if req.URL.Host == "app.example.com" || strings.HasSuffix(req.URL.Path, "/signin/corp/callback") {
 			return http.ErrUseLastResponse
 		}
 		return nil

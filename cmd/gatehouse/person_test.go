@@ -79,8 +79,13 @@ func (p *person) authorize(email, password, clientID, redirectURI string, more .
 			request.Set(more[i], more[i+1])
 		}
 	}
-	at := p.visit("GET", "/oauth2/authorize?"+request.Encode(), nil)
-	for range 5 {
+	return p.walk(p.visit("GET", "/oauth2/authorize?"+request.Encode(), nil), email, password, redirectURI)
+}
+
+// walk does what the pages ask from here on, until the client is called back.
+func (p *person) walk(at, email, password, redirectURI string) url.Values {
+	p.t.Helper()
+	for range 6 {
 		switch {
 		case strings.HasPrefix(at, redirectURI+"?"):
 			u, err := url.Parse(at)

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import * as oauth from 'oauth4webapi';
+import { Person, hidden } from './person.mjs';
 
 const { issuer, api, clients, user, providers } = JSON.parse(readFileSync(process.argv[2]));
 const loopback = { [oauth.allowInsecureRequests]: true };
@@ -92,6 +93,56 @@ assert.equal(await oauth.processRevocationResponse(
 assert.deepEqual(await introspect(second.access_token), { active: false });
 await challenged(me(second.access_token), 'bearer', 'invalid_token');
 console.log('revocation');
+
+// The code flow of OpenID Connect, with whatever the library can check of it.
+const op = await oauth.processDiscoveryResponse(new URL(issuer), await oauth.discoveryRequest(new URL(issuer), loopback));
+const redirect_uri = 'http://127.0.0.1:45678/callback';
+
+async function begin(client, more) {
+  const verifier = oauth.generateRandomCodeVerifier();
+  const checks = { verifier, state: oauth.generateRandomState(), nonce: oauth.generateRandomNonce() };
+  const url = new URL(op.authorization_endpoint);
+  url.search = new URLSearchParams({
+    client_id: client.client_id, redirect_uri, response_type: 'code', scope: 'openid email', state: checks.state, nonce: checks.nonce,
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', ...more,
+  });
+  return [url, checks];
+}
+
+async function finish(client, auth, back, checks, maxAge) {
+  const parameters = oauth.validateAuthResponse(op, client, back, checks.state); // and iss: the metadata says that it is there
+  const answer = await oauth.authorizationCodeGrantRequest(op, client, auth, parameters, redirect_uri, checks.verifier, loopback);
+  const tokens = await oauth.processAuthorizationCodeResponse(op, client, answer, { expectedNonce: checks.nonce, maxAge, requireIdToken: true });
+  await oauth.validateApplicationLevelSignature(op, answer, loopback);
+  return [tokens, oauth.getValidatedIdTokenClaims(tokens)];
+}
+
+const person = new Person(issuer);
+for (const [client, auth] of [[web, webAuth], [spa, oauth.None()]]) {
+  const [url, checks] = await begin(client, { max_age: '600' });
+  const [tokens, claims] = await finish(client, auth, await person.authorize(url, user), checks, 600);
+  assert.deepEqual([claims.email, claims.amr], [user.email, ['pwd']]);
+  const info = await oauth.processUserInfoResponse(op, client, claims.sub,
+    await oauth.userInfoRequest(op, client, tokens.access_token, loopback));
+  assert.equal(info.email, user.email);
+}
+console.log('code flow');
+
+const [posted, checks] = await begin(web, { response_mode: 'form_post', prompt: 'none' });
+const form = await person.visit(posted);
+assert.ok(form.text.includes(`action="${redirect_uri}"`), form.text);
+await finish(web, webAuth, new URLSearchParams(hidden(form)), checks);
+console.log('form_post');
+
+const [silent, silently] = await begin(web, { prompt: 'none' });
+const stranger = await new Person(issuer).visit(silent);
+assert.throws(() => oauth.validateAuthResponse(op, web, stranger.at, silently.state), (e) => {
+  assert.ok(e instanceof oauth.AuthorizationResponseError, `${e}`);
+  return e.error === 'login_required';
+});
+const elsewhere = (await person.visit(silent)).at;
+assert.throws(() => oauth.validateAuthResponse({ ...op, issuer: 'https://id.example.com' }, web, elsewhere, silently.state), /"iss"/);
+console.log('errors of the code flow');
 
 // An error is one to the library as well, by the code that the RFC gives it.
 async function refused(call, status, error) {

@@ -32,10 +32,7 @@ export class Person {
   async send(page, fields) {
     const action = /<form[^>]*action="([^"]+)"/.exec(page.text);
     assert.ok(action, `no form on ${page.at}: ${page.text}`);
-    const form = new URLSearchParams(fields);
-    for (const [input] of page.text.matchAll(/<input[^>]*type="hidden"[^>]*>/g)) {
-      form.append(/name="([^"]*)"/.exec(input)[1], decode(/value="([^"]*)"/.exec(input)[1]));
-    }
+    const form = new URLSearchParams([...Object.entries(fields), ...hidden(page)]);
     return this.visit(new URL(decode(action[1]), page.at), form);
   }
 
@@ -51,5 +48,9 @@ export class Person {
     return page.at;
   }
 }
+
+// hidden are the hidden fields of a page's form.
+export const hidden = (page) => [...page.text.matchAll(/<input[^>]*type="hidden"[^>]*>/g)]
+  .map(([input]) => [/name="([^"]*)"/.exec(input)[1], decode(/value="([^"]*)"/.exec(input)[1])]);
 
 const decode = (text) => text.replaceAll('&amp;', '&').replaceAll('&#34;', '"').replaceAll('&#43;', '+').replaceAll('&#39;', "'");

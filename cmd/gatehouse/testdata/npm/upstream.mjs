@@ -7,17 +7,20 @@
 //   web       ID tokens by RS256; may refresh
 //   mobile    ID tokens by ES256
 //   stranger  the app of somebody else
+//   pages     a gatehouse dev on any port, which knows us as corp; so does
+//   pages-es  whose ID tokens are by ES256
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 
 console.info = console.error; // stdout is for the issuer
 
-function client(id, alg) {
+function client(id, alg, more) {
   return {
     client_id: id,
     client_secret: process.env.UPSTREAM_SECRET,
     redirect_uris: ['https://app.example.com/callback'],
+    ...more,
     grant_types: ['authorization_code', 'refresh_token'],
     id_token_signed_response_alg: alg,
   };
@@ -44,11 +47,15 @@ async function findAccount(ctx, login) {
   };
 }
 
+// Of an app on the user's device any port of 127.0.0.1 is as good as another.
+const anyPort = { application_type: 'native', redirect_uris: ['http://127.0.0.1/signin/corp/callback'] };
+
 const server = createServer();
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, {
-    clients: [client('web', 'RS256'), client('mobile', 'ES256'), client('stranger', 'RS256')],
+    clients: [client('web', 'RS256'), client('mobile', 'ES256'), client('stranger', 'RS256'),
+      client('pages', 'RS256', anyPort), client('pages-es', 'ES256', anyPort)],
     jwks: { keys: [key('rsa', { modulusLength: 2048 }, 'r'), key('ec', { namedCurve: 'P-256' }, 'e')] },
     scopes: ['openid', 'offline_access'],
     claims: {
