@@ -78,8 +78,14 @@ func (j *hashJob) do() hashDone {
 type hashWorker struct {
 	start func() (io.ReadWriteCloser, error) // what is written reaches a worker's ServeHashes, and what is read comes from it
 
-	mu      sync.Mutex
-	pipe    io.ReadWriteCloser // nil: none is running
+	mu  sync.Mutex
+	now *hashProcess // nil: none is running
+}
+
+// hashProcess is one worker, from its start to its end; its fields are guarded
+// by hashWorker.mu.
+type hashProcess struct {
+	pipe    io.ReadWriteCloser
 	jobs    *gob.Encoder
 	next    uint64
 	waiting map[uint64]chan hashDone
@@ -105,43 +111,45 @@ func (w *hashWorker) ask(j hashJob) (hashDone, error) {
 func (w *hashWorker) send(j hashJob) (<-chan hashDone, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.pipe == nil {
+	if w.now == nil {
 		pipe, err := w.start()
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errWorkerGone, err)
 		}
-		w.pipe, w.jobs, w.waiting = pipe, gob.NewEncoder(pipe), make(map[uint64]chan hashDone)
-		w.idle = time.AfterFunc(workerIdle, func() { w.end(pipe, true) })
-		go w.read(pipe)
+		p := &hashProcess{pipe: pipe, jobs: gob.NewEncoder(pipe), waiting: make(map[uint64]chan hashDone)}
+		p.idle = time.AfterFunc(workerIdle, func() { w.end(p, true) })
+		w.now = p
+		go w.read(p)
 	}
-	w.next++
-	j.ID = w.next
+	p := w.now
+	p.next++
+	j.ID = p.next
 	answer := make(chan hashDone, 1)
-	w.waiting[j.ID] = answer
-	w.idle.Stop()
-	if err := w.jobs.Encode(j); err != nil {
-		delete(w.waiting, j.ID)
-		w.pipe.Close() // and read ends it for all
+	p.waiting[j.ID] = answer
+	p.idle.Stop()
+	if err := p.jobs.Encode(j); err != nil {
+		delete(p.waiting, j.ID)
+		p.pipe.Close() // and read ends it for all
 		return nil, fmt.Errorf("%w: %w", errWorkerGone, err)
 	}
 	return answer, nil
 }
 
 // read hands the answers out until the worker is gone.
-func (w *hashWorker) read(pipe io.ReadWriteCloser) {
-	defer w.end(pipe, false)
-	answers := gob.NewDecoder(pipe)
+func (w *hashWorker) read(p *hashProcess) {
+	defer w.end(p, false)
+	answers := gob.NewDecoder(p.pipe)
 	for {
 		var done hashDone
 		if answers.Decode(&done) != nil {
 			return
 		}
 		w.mu.Lock()
-		if answer, ok := w.waiting[done.ID]; ok && w.pipe == pipe {
-			delete(w.waiting, done.ID)
+		if answer, ok := p.waiting[done.ID]; ok {
+			delete(p.waiting, done.ID)
 			answer <- done
-			if len(w.waiting) == 0 {
-				w.idle.Reset(workerIdle)
+			if len(p.waiting) == 0 {
+				p.idle.Reset(workerIdle)
 			}
 		}
 		w.mu.Unlock()
@@ -149,18 +157,18 @@ func (w *hashWorker) read(pipe io.ReadWriteCloser) {
 }
 
 // end lets a worker go: one with nothing to do, or one that is gone already.
-func (w *hashWorker) end(pipe io.ReadWriteCloser, onlyIdle bool) {
+func (w *hashWorker) end(p *hashProcess, onlyIdle bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.pipe != pipe || onlyIdle && len(w.waiting) > 0 {
+	if w.now != p || onlyIdle && len(p.waiting) > 0 {
 		return
 	}
-	for _, answer := range w.waiting {
+	for _, answer := range p.waiting {
 		close(answer)
 	}
-	w.pipe.Close()
-	w.idle.Stop()
-	w.pipe, w.waiting = nil, nil
+	p.pipe.Close()
+	p.idle.Stop()
+	w.now = nil
 }
 
 // job is s as a worker is told it.
