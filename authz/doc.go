@@ -19,6 +19,7 @@
 //	token_format.go   gth_at_…, gth_rt_… and the others: made, checked, derived
 //	seal.go           what must be read back, at rest and at a browser
 //	signing.go        JWTs of ours and the JWKS (RFC 7515, RFC 7517); signing_key.go one key and its life, signing_rotate.go the next
+//	reseal.go         what is at rest, under the next system secret
 //	id_token.go       ID tokens and the claims that scopes stand for
 //
 // For programs:

@@ -175,7 +175,7 @@ func (g *signing) with(ctx context.Context, algorithm string) (*keySet, error) {
 		return nil, err
 	}
 	if len(set.usable.live(algorithm)) == 0 {
-		return nil, fmt.Errorf("no signing key for %s opens under the system secrets: see `gatehouse keys list`", algorithm)
+		return nil, fmt.Errorf("no signing key for %s opens under the system secrets: put the old secret back, or run `gatehouse keys rotate --now`", algorithm)
 	}
 	return set, nil
 }

@@ -1,21 +1,17 @@
 package authz
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"gatehouse/store"
 )
 
-// Who changed a key, as the audit trail says it.
-const (
-	actorServer   = "server" // by schedule, or at first use
-	actorOperator = "cli"
-)
+// actorServer is who changes a key by schedule, or at first use, as the audit
+// trail says it.
+const actorServer = "server"
 
 // ErrKeyPublished refuses to make a key while one waits to sign.
 var ErrKeyPublished = errors.New("the next key is published already and will sign by itself")
@@ -61,15 +57,11 @@ func (s *Server) keepKeys(ctx context.Context) error {
 
 // reseal seals a key under the current system secret if it is not.
 func (g *signing) reseal(ctx context.Context, row store.SigningKey) error {
-	if bytes.HasPrefix(row.PrivateKey, g.keys.current().id) {
+	again := g.keys.load().reseal(keyContext(row.KID, row.Algorithm), row.PrivateKey)
+	if again == nil {
 		return nil
 	}
-	bound := keyContext(row.KID, row.Algorithm)
-	der, err := g.keys.open(atRest, bound, row.PrivateKey)
-	if err != nil {
-		return fmt.Errorf("seal a signing key again: %w", err)
-	}
-	return g.store.ResealSigningKey(ctx, row.KID, row.PrivateKey, g.keys.seal(atRest, bound, der))
+	return g.store.ResealSigningKey(ctx, row.KID, row.PrivateKey, again)
 }
 
 // follow makes the next key of an algorithm when it is time to publish it. An
@@ -100,7 +92,7 @@ func (g *signing) follow(ctx context.Context, rows keyRows, algorithm string, ev
 type KeyStatus struct {
 	KID       string
 	Algorithm string
-	State     string // next, current, retired or revoked
+	State     string // next, current, retired, revoked, or sealed: it opens under none of the secrets
 	CreatedAt time.Time
 	ActiveAt  time.Time  // from when it signs
 	RetiresAt *time.Time // until when; nil: no other has been made yet
@@ -108,24 +100,41 @@ type KeyStatus struct {
 	RevokedAt *time.Time
 }
 
-// Keys lists the signing keys by algorithm and age.
-func Keys(ctx context.Context, st *store.Store) ([]KeyStatus, error) {
+// KeySealed is the state of a key that a server with these secrets has no use of.
+const KeySealed = "sealed"
+
+// Keys lists the signing keys by algorithm and age, as a server with these
+// secrets has them: one that opens under none of them signs nothing.
+func Keys(ctx context.Context, st *store.Store, secrets [][]byte) ([]KeyStatus, error) {
+	ring, err := newKeyring(secrets)
+	if err != nil {
+		return nil, err
+	}
 	all, err := st.SigningKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var list []KeyStatus
 	for _, algorithm := range algorithms {
-		rows, now := keyRows(all), st.Now()
-		live := rows.live(algorithm)
-		for i := range live {
-			list = append(list, live.status(i, now))
-		}
-		for _, k := range rows {
-			if k.Algorithm == algorithm && k.RevokedAt != nil {
-				list = append(list, KeyStatus{KID: k.KID, Algorithm: algorithm, State: "revoked", CreatedAt: k.CreatedAt, ActiveAt: k.ActiveAt, RevokedAt: k.RevokedAt})
+		var usable keyRows
+		var others []KeyStatus
+		for _, k := range all {
+			if k.Algorithm != algorithm {
+				continue
 			}
+			other := KeyStatus{KID: k.KID, Algorithm: algorithm, State: KeySealed, CreatedAt: k.CreatedAt, ActiveAt: k.ActiveAt, RevokedAt: k.RevokedAt}
+			if k.RevokedAt != nil {
+				other.State = "revoked"
+			} else if _, err := openKey(ring, k); err == nil {
+				usable = append(usable, k)
+				continue
+			}
+			others = append(others, other)
 		}
+		for i := range usable {
+			list = append(list, usable.status(i, st.Now()))
+		}
+		list = append(list, others...)
 	}
 	return list, nil
 }
@@ -151,8 +160,9 @@ func (r keyRows) status(i int, now time.Time) KeyStatus {
 // RotateKey makes the next key of an algorithm, beside servers that run. It
 // signs when all who keep the JWKS have seen it; with atOnce it signs now, and
 // all before it are revoked and gone from the JWKS within seconds, as after a
-// theft. ErrKeyPublished: there is such a key already.
-func RotateKey(ctx context.Context, st *store.Store, secrets [][]byte, algorithm string, atOnce bool) (KeyStatus, error) {
+// theft. ErrKeyPublished: there is such a key already. actor is who does it, as
+// the audit trail says it.
+func RotateKey(ctx context.Context, st *store.Store, secrets [][]byte, algorithm string, atOnce bool, actor string) (KeyStatus, error) {
 	ring, err := newKeyring(secrets)
 	if err != nil {
 		return KeyStatus{}, err
@@ -171,7 +181,7 @@ func RotateKey(ctx context.Context, st *store.Store, secrets [][]byte, algorithm
 			}
 			activeAt = activeAt.Add(publishAhead)
 		}
-		row, err := g.add(ctx, rows, algorithm, activeAt, atOnce, actorOperator)
+		row, err := g.add(ctx, rows, algorithm, activeAt, atOnce, actor)
 		if errors.Is(err, store.ErrExists) {
 			continue
 		}

@@ -133,11 +133,11 @@ func TestRotateKey(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
 		old := w.sign(w.server, ES256)
-		next, err := RotateKey(ctx, w.store, secrets, ES256, false)
+		next, err := RotateKey(ctx, w.store, secrets, ES256, false, "cli")
 		if err != nil || next.State != "next" || next.ActiveAt.Sub(next.CreatedAt).Round(time.Minute) != publishAhead {
 			t.Fatalf("%+v, %v", next, err)
 		}
-		if _, err := RotateKey(ctx, w.store, secrets, ES256, false); !errors.Is(err, ErrKeyPublished) {
+		if _, err := RotateKey(ctx, w.store, secrets, ES256, false, "cli"); !errors.Is(err, ErrKeyPublished) {
 			t.Errorf("a second time: %v", err)
 		}
 		w.clock.move(keysAge)
@@ -149,7 +149,7 @@ func TestRotateKey(t *testing.T) {
 		}
 
 		// After a theft nothing from before is left, not the next key either.
-		now, err := RotateKey(ctx, w.store, secrets, ES256, true)
+		now, err := RotateKey(ctx, w.store, secrets, ES256, true, "cli")
 		if err != nil || now.State != "current" {
 			t.Fatalf("%+v, %v", now, err)
 		}
@@ -172,7 +172,7 @@ func TestRotateKey(t *testing.T) {
 		if n := w.count(`SELECT count(*) FROM audit WHERE action = 'signing_key.create' AND actor = 'cli'`); n != 2 {
 			t.Errorf("%d on record", n)
 		}
-		if _, err := RotateKey(ctx, w.store, secrets, "HS256", true); err == nil {
+		if _, err := RotateKey(ctx, w.store, secrets, "HS256", true, "cli"); err == nil {
 			t.Error("made a key for HS256")
 		}
 	})
@@ -180,7 +180,7 @@ func TestRotateKey(t *testing.T) {
 
 func TestRotateKeyMakesTheFirst(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
-	first, err := RotateKey(t.Context(), w.store, [][]byte{[]byte(strings.Repeat("s", 32))}, ES256, false)
+	first, err := RotateKey(t.Context(), w.store, [][]byte{[]byte(strings.Repeat("s", 32))}, ES256, false, "cli")
 	if err != nil || first.State != "current" || kidOf(t, w.sign(w.server, ES256)) != first.KID {
 		t.Errorf("%+v, %v", first, err)
 	}

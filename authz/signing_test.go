@@ -82,7 +82,7 @@ func kidOf(t *testing.T, token string) string {
 
 func (w *world) keysOf(algorithm, state string) []string {
 	w.t.Helper()
-	all, err := Keys(w.t.Context(), w.store)
+	all, err := Keys(w.t.Context(), w.store, w.server.cfg.Secrets)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -337,7 +337,7 @@ func TestJWKSIsMadeOfThePrivateKey(t *testing.T) {
 func TestBrokenNextKeyIsPassedOver(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		good := kidOf(t, w.sign(w.server, ES256))
-		if _, err := RotateKey(t.Context(), w.store, [][]byte{[]byte(strings.Repeat("x", 32))}, ES256, false); err != nil {
+		if _, err := RotateKey(t.Context(), w.store, [][]byte{[]byte(strings.Repeat("x", 32))}, ES256, false, "cli"); err != nil {
 			t.Fatal(err)
 		}
 		w.clock.move(30 * 24 * time.Hour)

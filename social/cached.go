@@ -113,7 +113,7 @@ func (c *cached[T]) stale(err error) (*edition[T], error) {
 		return nil, err
 	}
 	c.failed = now
-	c.log.Warn("an old edition goes on to serve", slog.String("document", c.what), slog.Any("error", err),
+	c.log.Warn("an old edition goes on to serve", slog.String("document", c.what), slog.Any("err", err),
 		slog.Time("read", c.held.read))
 	return c.held, nil
 }

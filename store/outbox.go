@@ -105,6 +105,24 @@ func retryAfter(attempts int) time.Duration {
 	return longestRetry
 }
 
+// MailUnder lists the messages whose seal begins with the id of a system secret.
+func (s *Store) MailUnder(ctx context.Context, id []byte) ([]Mail, error) {
+	var list []Mail
+	err := s.reads.WithContext(ctx).Select("id", "sealed").Where("substr(sealed, 1, 8) = ?", id).Order("id").Find(&list).Error
+	if err != nil {
+		return nil, fmt.Errorf("list sealed mail: %w", err)
+	}
+	return list, nil
+}
+
+// ResealMail replaces the seal of a message if it is still the old one.
+func (s *Store) ResealMail(ctx context.Context, id string, old, sealed []byte) error {
+	if _, err := s.exec(ctx, `UPDATE outbox SET sealed = $1 WHERE id = $2 AND sealed = $3`, sealed, id, old); err != nil {
+		return fmt.Errorf("seal mail again: %w", err)
+	}
+	return nil
+}
+
 // MailWaiting counts the messages that have not been sent.
 func (s *Store) MailWaiting(ctx context.Context) (int64, error) {
 	var n int64

@@ -42,7 +42,7 @@ func (c *Config) fixedKeys() []key {
 		{"stub.facebook.addr", "127.0.0.1:9101", false, addr + "stand-in for Facebook (dev)", address(&c.StubFacebookAddr)},
 		{"database.url", "", true, "sqlite:///path or postgres://host/database", databaseURL(&c.DatabaseURL)},
 		{"secrets", "", true, "system secrets of at least 32 bytes, the current one first", secrets(&c.Secrets)},
-		{"keys.rotate_every", "2160h", false, "how long a key signs ID tokens; 0: until `gatehouse keys rotate`", rotation(&c.RotateKeysEvery)},
+		{"keys.rotate_every", "2160h", false, "how long a key signs ID tokens; 0: until somebody runs gatehouse keys rotate", rotation(&c.RotateKeysEvery)},
 		{"tls.cert", "", false, "PEM file of the certificate and its chain", text(&c.TLSCert)},
 		{"tls.key", "", false, "PEM file of the certificate's key", text(&c.TLSKey)},
 		{"api.client_id", "", false, "client that the resource API introspects with", text(&c.API.ClientID)},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -25,7 +26,7 @@ func newKeys(o *options) *cobra.Command {
 type keyJSON struct {
 	KID       string     `json:"kid"`
 	Algorithm string     `json:"alg"`
-	State     string     `json:"state"` // next, current, retired or revoked
+	State     string     `json:"state"` // next, current, retired, revoked, or sealed: under a secret that is gone
 	CreatedAt time.Time  `json:"created_at"`
 	ActiveAt  time.Time  `json:"active_at"`
 	RetiresAt *time.Time `json:"retires_at"`      // null: nothing follows it yet
@@ -53,6 +54,9 @@ func (o *options) printKeys(cmd *cobra.Command, keys []authz.KeyStatus) error {
 	})
 }
 
+// sealedRemedy is what to do about keys that are sealed.
+const sealedRemedy = "A key that is sealed opens under none of the system secrets, and signs nothing: put the old secret back, or run `gatehouse keys rotate --now`."
+
 // moment is a time on the screen.
 func moment(at *time.Time) string {
 	if at == nil {
@@ -64,9 +68,19 @@ func moment(at *time.Time) string {
 func newListKeys(o *options) *cobra.Command {
 	return &cobra.Command{Use: "list", Short: "List the signing keys; the first ones are made at first use", Args: cobra.NoArgs,
 		RunE: o.withStore(func(ctx context.Context, cmd *cobra.Command, st *store.Store, _ []string) error {
-			keys, err := authz.Keys(ctx, st)
+			c, err := o.load(cmd)
+			if err == nil {
+				err = c.checkSecrets()
+			}
 			if err != nil {
 				return err
+			}
+			keys, err := authz.Keys(ctx, st, c.Secrets)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(keys, func(k authz.KeyStatus) bool { return k.State == authz.KeySealed }) {
+				defer fmt.Fprintln(cmd.ErrOrStderr(), sealedRemedy)
 			}
 			return o.printKeys(cmd, keys)
 		})}
@@ -94,24 +108,16 @@ it reads it again, in at most 5 minutes.`,
 			}
 			which := []string{algorithm}
 			if algorithm == "" {
-				which, err = algorithmsInUse(ctx, st)
+				which, err = algorithmsInUse(ctx, st, c.Secrets)
 			} else if algorithm != authz.RS256 && algorithm != authz.ES256 {
 				err = usageError{fmt.Errorf("--algorithm: want %s or %s", authz.RS256, authz.ES256)}
 			}
 			if err != nil {
 				return err
 			}
-			var made []authz.KeyStatus
-			for _, alg := range which {
-				key, err := authz.RotateKey(ctx, st, c.Secrets, alg, now)
-				if errors.Is(err, authz.ErrKeyPublished) && len(which) > 1 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", alg, err)
-					continue
-				}
-				if err != nil {
-					return fmt.Errorf("%s: %w", alg, err)
-				}
-				made = append(made, key)
+			made, err := rotateKeys(cmd, st, c.Secrets, which, now)
+			if err != nil {
+				return err
 			}
 			return o.printKeys(cmd, made)
 		})}
@@ -120,9 +126,34 @@ it reads it again, in at most 5 minutes.`,
 	return cmd
 }
 
+// rotateKeys makes the next key of each of the algorithms, and says of which one
+// there is one already. That nothing was made is an error.
+func rotateKeys(cmd *cobra.Command, st *store.Store, secrets [][]byte, algorithms []string, now bool) (made []authz.KeyStatus, err error) {
+	var published []string
+	for _, alg := range algorithms {
+		key, err := authz.RotateKey(cmd.Context(), st, secrets, alg, now, actorCLI)
+		switch {
+		case err == nil:
+			made = append(made, key)
+		case errors.Is(err, authz.ErrKeyPublished):
+			published = append(published, alg)
+		default:
+			return nil, fmt.Errorf("%s: %w", alg, err)
+		}
+	}
+	waits := fmt.Errorf("%s: %w", strings.Join(published, ", "), authz.ErrKeyPublished)
+	if len(made) == 0 {
+		return nil, waits
+	}
+	if len(published) > 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), waits)
+	}
+	return made, nil
+}
+
 // algorithmsInUse are those that there is a key for; before there is any, all.
-func algorithmsInUse(ctx context.Context, st *store.Store) ([]string, error) {
-	keys, err := authz.Keys(ctx, st)
+func algorithmsInUse(ctx context.Context, st *store.Store, secrets [][]byte) ([]string, error) {
+	keys, err := authz.Keys(ctx, st, secrets)
 	if err != nil || len(keys) == 0 {
 		return []string{authz.RS256, authz.ES256}, err
 	}

@@ -122,7 +122,8 @@ GATEHOUSE_SECRETS_FILE or --data names. Servers follow the file within seconds.
 
   add      a new secret at the end of the file: it verifies, and makes nothing
   promote  the new one to the front: it makes all tokens, the old one verifies
-  retire   the old one, when nothing needs it any more
+  retire   the old one, when nothing needs it any more; signing keys and mail
+           that waits are sealed under the new one first
 
 Where replicas have files of their own, copy the file to each of them after
 every step.`,
@@ -154,7 +155,7 @@ every step.`,
 			})
 		})}
 	cmd.Flags().StringVar(&step, "step", "", "add, promote or retire, instead of the one that is next")
-	cmd.Flags().BoolVar(&force, "force", false, "though somebody will be signed out")
+	cmd.Flags().BoolVar(&force, "force", false, "without waiting, though people will be signed out")
 	return cmd
 }
 
@@ -237,13 +238,17 @@ func (r *secretRotation) retire(ctx context.Context) (string, error) {
 	if err := r.spread(replaced); err != nil {
 		return "", err
 	}
+	keys, mails, err := authz.Reseal(ctx, r.store, r.config.Secrets)
+	if err != nil {
+		return "", err
+	}
 	if err := r.unneeded(ctx, s, replaced.Add(secretSpread)); err != nil {
 		return "", err
 	}
 	if err := r.write(ctx, slices.Delete(slices.Clone(r.config.Secrets), i, i+1), s.secret, store.SecretRetired); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("retired %s: nothing that was made with it is good any more.", r.changed), nil
+	return fmt.Sprintf("retired %s: nothing that was made with it is good any more. Sealed again before: %d signing keys, %d mails.", r.changed, keys, mails), nil
 }
 
 // noted is when a secret took a step. One that was taken by hand, or by a

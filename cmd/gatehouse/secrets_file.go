@@ -120,7 +120,7 @@ func (f *secretsFollower) look() {
 		f.log.Info("system secrets read again", "file", f.path, "ids", secretIDs(list))
 	case f.broken != err.Error():
 		f.broken = err.Error()
-		f.log.Error("the system secrets are broken, the old ones stay in use", "file", f.path, "error", err)
+		f.log.Error("the system secrets are broken, the old ones stay in use", "file", f.path, "err", err)
 	}
 }
 

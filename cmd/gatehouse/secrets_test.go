@@ -208,17 +208,27 @@ func TestServeFollowsItsSecretsFile(t *testing.T) {
 			}
 		}
 		out, err := command(env, "secrets", "rotate").CombinedOutput()
-		if want := "1 access tokens, 1 signing keys would be lost"; err == nil || !strings.Contains(string(out), want) {
+		if want := ": 1 access tokens would be lost"; err == nil || !strings.Contains(string(out), want) {
 			t.Errorf("retire: %v %s, want …%s…", err, out, want)
 		}
 		if out := run("secrets", "rotate", "--force"); !strings.HasPrefix(out, "retired") {
 			t.Error(out)
 		}
-		for bearer(t, r.urls["admin.addr"], old) != 401 {
-			time.Sleep(20 * time.Millisecond)
+		for deadline := time.Now().Add(30 * time.Second); bearer(t, r.urls["admin.addr"], old) != 401; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the server has not followed its file")
+			}
 		}
 		if code := bearer(t, r.urls["admin.addr"], token()); code != 200 {
 			t.Errorf("a new token: %d", code)
+		}
+		resp, err := http.Get(r.urls["public.addr"] + "/.well-known/jwks.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 200 {
+			t.Errorf("the signing keys went with the old secret: %d", resp.StatusCode)
 		}
 		if log := r.stop(t); !strings.Contains(log, "system secrets read again") || strings.Contains(log, productionSecret) {
 			t.Errorf("log: %s", log)

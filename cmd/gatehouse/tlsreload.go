@@ -76,7 +76,7 @@ func (c *certificate) follow() {
 		c.log.Info("TLS certificate read again", "file", c.certFile, "not_after", c.pair.Leaf.NotAfter)
 	case c.broken == nil || at != *c.broken:
 		c.broken = &at
-		c.log.Error("TLS certificate is broken, the old one stays in use", "file", c.certFile, "error", err)
+		c.log.Error("TLS certificate is broken, the old one stays in use", "file", c.certFile, "err", err)
 	}
 }
 
