@@ -100,10 +100,10 @@ func (s *Server) changePassword(ctx context.Context, in *changePasswordInput) (*
 	if wait > 0 {
 		return nil, tooMany(wait)
 	}
-	err = s.store.ChangePassword(ctx, a.ID, in.Body.OldPassword, in.Body.NewPassword, principal(ctx).GrantID)
+	err = s.store.ChangePassword(ctx, store.Presence{AccountID: a.ID, RootID: principal(ctx).GrantID}, in.Body.OldPassword, in.Body.NewPassword, nil)
 	switch {
 	case err == nil:
-		return nil, s.store.Audit(context.WithoutCancel(ctx), a.ID, "account.set_password", a.ID, store.Succeeded, nil)
+		return nil, nil
 	case errors.Is(err, store.ErrWrongPassword), errors.Is(err, store.ErrHashForm):
 		p := invalid("body.old_password", "This is not the account's password.")
 		p.Code, p.cause = "wrong_password", err

@@ -95,8 +95,8 @@ func (s *Server) mailSignUp(ctx context.Context, n *store.NewAccount, t ticket, 
 	if err != nil {
 		return err
 	}
-	if wait, err := s.store.AllowLink(ctx, store.LinkSignUp, n.Email); err != nil || wait > 0 {
-		return err
+	if wait, err := s.store.AllowLink(ctx, s.cfg.Limits, store.LinkSignUp, n.Email); err != nil || wait > 0 {
+		return err // nil where there were too many: the answer tells nobody how often others asked
 	}
 	link, row, err := s.newLink(store.LinkSignUp, "/verify", n.Email, browser, signUpLife,
 		onward{Ticket: t, Newcomer: &newcomer{n.Email, n.Username, n.FirstName, n.LastName, hash}})

@@ -78,7 +78,7 @@ func (s *Server) sendVerification(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) mailVerification(ctx context.Context, in *store.SignedIn) error {
 	a := &in.Account
-	if wait, err := s.store.AllowLink(ctx, store.LinkVerify, a.Email); err != nil || wait > 0 {
+	if wait, err := s.store.AllowLink(ctx, s.cfg.Limits, store.LinkVerify, a.Email); err != nil || wait > 0 {
 		return orLimited(err, wait)
 	}
 	link, row, err := s.newLink(store.LinkVerify, "/verify", a.Email, digestOf(in.ID), verifyLife, onward{})

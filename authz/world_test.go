@@ -104,6 +104,7 @@ func (q *queryCount) take() int {
 var testLimits = store.Limits{
 	PasswordAccount: store.Limit{Max: 10, Window: 15 * time.Minute},
 	PasswordAddress: store.Limit{Max: 1000, Window: 15 * time.Minute},
+	Mails:           store.Limit{Max: 5, Window: time.Hour},
 }
 
 func each(t *testing.T, test func(t *testing.T, w *world)) {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -121,15 +120,6 @@ func (s *Store) createAccount(ctx context.Context, n NewAccount, staff, superuse
 	return a, nil
 }
 
-// forgetGuesses keeps guesses at a password that did not exist yet from keeping
-// its owner out.
-func (s *Store) forgetGuesses(ctx context.Context, key string) {
-	guesses := Limit{}.at(limitAccount, key, s.now()).key
-	if _, err := s.exec(ctx, `DELETE FROM limits WHERE key = $1`, guesses); err != nil {
-		s.log.WarnContext(ctx, "forget guesses at a new password", "err", err)
-	}
-}
-
 // Account returns one account, or ErrNotFound.
 func (s *Store) Account(ctx context.Context, id string) (*Account, error) {
 	var a Account
@@ -229,47 +219,7 @@ func (s *Store) changeAccount(ctx context.Context, id string, columns map[string
 // Deactivate ends an account's sign-ins: no new one begins, and every token it
 // has is refused from now on.
 func (s *Store) Deactivate(ctx context.Context, id string) error {
-	return s.endSignIns(ctx, &Account{ID: id, AuthEpoch: anyEpoch}, map[string]any{"is_active": false}, "")
-}
-
-// SetPassword checks the policy, stores the password, and ends every grant of
-// the account. Errors: *PolicyError, ErrNotFound, ErrBusy.
-func (s *Store) SetPassword(ctx context.Context, id, password string) error {
-	a, err := s.Account(ctx, id)
-	if err != nil {
-		return err
-	}
-	a.AuthEpoch = anyEpoch
-	return s.setPassword(ctx, a, password, "")
-}
-
-// ChangePassword is SetPassword for someone who knows the old one; it keeps
-// the grant named by keep, which the change was asked for with. Errors as
-// SetPassword's, and ErrWrongPassword.
-func (s *Store) ChangePassword(ctx context.Context, id, old, password, keep string) error {
-	a, err := s.Account(ctx, id)
-	if err != nil {
-		return err
-	}
-	ok, _, err := s.hasher.Verify(ctx, a.PasswordHash, old)
-	if err != nil && !errors.Is(err, ErrHashForm) {
-		return fmt.Errorf("verify the password: %w", err)
-	}
-	if !ok || !a.IsActive {
-		return ErrWrongPassword
-	}
-	return s.setPassword(ctx, a, password, keep)
-}
-
-func (s *Store) setPassword(ctx context.Context, a *Account, password, keep string) error {
-	if err := CheckPassword(password, a.Email, a.Username); err != nil {
-		return err
-	}
-	hash, err := s.hasher.Hash(ctx, password)
-	if err != nil {
-		return fmt.Errorf("hash the password: %w", err)
-	}
-	return s.endSignIns(ctx, a, map[string]any{"password_hash": hash}, keep)
+	return s.endSignIns(ctx, id, map[string]any{"is_active": false})
 }
 
 // DeleteAccount removes an account and ends its grants. That actor did so is
@@ -301,17 +251,20 @@ func (s *Store) DeleteAccount(ctx context.Context, id, actor string) error {
 const anyEpoch = -1
 
 // endSignIns changes the account and raises its epoch, then ends its sessions
-// and grants, except the grant named by keep and its session. It finds nothing
-// if the account has left a.AuthEpoch since it was read.
-func (s *Store) endSignIns(ctx context.Context, a *Account, columns map[string]any, keep string) error {
-	if !isID(a.ID) {
+// and grants.
+func (s *Store) endSignIns(ctx context.Context, id string, columns map[string]any) error {
+	if !isID(id) {
 		return ErrNotFound
 	}
-	return translate(s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return s.changeSignIn(tx, a, columns, keep) }))
+	return translate(s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return s.changeSignIn(tx, &Account{ID: id, AuthEpoch: anyEpoch}, columns, Presence{})
+	}))
 }
 
-// changeSignIn is endSignIns in a transaction. The order is revokeAfter's.
-func (s *Store) changeSignIn(tx *gorm.DB, a *Account, columns map[string]any, keep string) error {
+// changeSignIn is endSignIns in a transaction. It finds nothing if the account
+// has left a.AuthEpoch since it was read. What keep is signed in by goes on, if
+// that has not ended; nothing does with an empty one. The order is revokeAfter's.
+func (s *Store) changeSignIn(tx *gorm.DB, a *Account, columns map[string]any, keep Presence) error {
 	columns["auth_epoch"] = gorm.Expr("auth_epoch + 1")
 	q := tx.Model(&Account{}).Where("id = ?", a.ID)
 	if a.AuthEpoch != anyEpoch {
@@ -324,36 +277,15 @@ func (s *Store) changeSignIn(tx *gorm.DB, a *Account, columns map[string]any, ke
 	if done.RowsAffected == 0 {
 		return ErrNotFound
 	}
-	sessions, grants, args := "account_id = ?", "account_id = ?", []any{a.ID}
-	if keep != "" {
-		sessions += " AND id NOT IN (SELECT login_session_id FROM grants WHERE id = ? AND login_session_id IS NOT NULL)"
-		grants += " AND root_id <> ?" // its children live on with it
-		args = append(args, keep)
+	if keep.AccountID != "" {
+		if err := s.lockPresence(tx, keep); err != nil {
+			return err
+		}
 	}
+	sessions, grants, args := keep.others(a.ID)
 	if err := endSessions(tx, s.now(), sessions, args...).Error; err != nil {
 		return err
 	}
 	_, err := s.endGrants(tx, grants, args...)
 	return err
-}
-
-// rehash replaces a hash that verified by one of today's form, unless the
-// password changed meanwhile.
-func (s *Store) rehash(ctx context.Context, a *Account, password string) error {
-	hash, err := s.hasher.Hash(ctx, password)
-	if err != nil {
-		return err
-	}
-	_, err = s.exec(ctx, `UPDATE accounts SET password_hash = $1 WHERE id = $2 AND password_hash = $3`,
-		hash, a.ID, a.PasswordHash)
-	return err
-}
-
-// ImportHash gives an account a password hash of another system, in a form
-// that ValidHashForm accepts.
-func (s *Store) ImportHash(ctx context.Context, id, encoded string) error {
-	if err := ValidHashForm(encoded); err != nil {
-		return err
-	}
-	return s.endSignIns(ctx, &Account{ID: id, AuthEpoch: anyEpoch}, map[string]any{"password_hash": encoded}, "")
 }

@@ -10,6 +10,7 @@
 //	migrate.go        the schema's versions, up and down
 //	work.go           the unit of work: the writes of one request as one statement
 //	account.go        accounts: sign-up, lookups, the rules of auth_epoch
+//	account_password.go  passwords: set, changed by who knows the old one, imported
 //	account_rules.go  what an address and a name must be
 //	login.go          one password attempt: its limits and its account, in one statement
 //	hasher.go         password hashing with bounded memory and a bounded queue

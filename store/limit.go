@@ -22,6 +22,7 @@ type Limits struct {
 	PasswordAddress Limit // failed sign-ins from one address
 	SignUp          Limit // new accounts from one address
 	Forms           Limit // forms of the public pages from one address
+	Mails           Limit // mails with a link of one purpose to one address
 }
 
 // Kinds of limits; the first byte of their keys. Where a statement touches

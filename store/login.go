@@ -47,7 +47,7 @@ func (s *Store) Login(ctx context.Context, l Limits, email, password, address st
 // verify asks the hasher, in the same time whether there is such an account or
 // not. An error means that it did not answer.
 func (s *Store) verify(ctx context.Context, a *Account, key, password string) (ok, rehash bool, err error) {
-	if a.ID == "" || a.PasswordHash == "" || a.PasswordHash[0] == '!' {
+	if a.ID == "" || !a.HasPassword() {
 		return false, false, s.hasher.VerifyNothing(ctx, key, password)
 	}
 	ok, rehash, err = s.hasher.Verify(ctx, a.PasswordHash, password)

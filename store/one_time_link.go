@@ -37,14 +37,11 @@ type OpenedLink struct {
 	Account Account // id, address and names alone; empty for LinkSignUp
 }
 
-// mailsPerHour is how many links of one purpose an address is sent.
-const mailsPerHour = 5
-
 // AllowLink counts one link of a purpose to an address, and returns how long to
 // wait if there were too many. Whoever is not signed in is told nothing of that,
 // or they could tell how often others ask.
-func (s *Store) AllowLink(ctx context.Context, purpose, email string) (wait time.Duration, err error) {
-	return s.Allow(ctx, Limit{mailsPerHour, time.Hour}, limitLink, purpose+" "+EmailKey(email))
+func (s *Store) AllowLink(ctx context.Context, l Limits, purpose, email string) (wait time.Duration, err error) {
+	return s.Allow(ctx, l.Mails, limitLink, purpose+" "+EmailKey(email))
 }
 
 // AllowOpening counts one link that somebody opens, together with the sign-ins
@@ -169,7 +166,7 @@ func (s *Store) ProveFromOutside(ctx context.Context, l *OpenedLink, hash string
 			return err
 		}
 		before := &Account{ID: l.Account.ID, AuthEpoch: l.AuthEpoch}
-		if err := s.changeSignIn(tx, before, map[string]any{"password_hash": hash, "email_state": EmailProven}, ""); err != nil {
+		if err := s.changeSignIn(tx, before, map[string]any{"password_hash": hash, "email_state": EmailProven}, Presence{}); err != nil {
 			return err
 		}
 		unlinked, err := s.endSetUp(tx, before.ID)

@@ -7,8 +7,8 @@ import (
 	"gatehouse/store"
 )
 
-// session is a browser that an account is signed in with.
-type session struct {
+// Session is a browser that an account is signed in with, as operators see it.
+type Session struct {
 	ID         string    `json:"id"`
 	UserAgent  string    `json:"user_agent"`
 	Address    string    `json:"address" doc:"IP address of the last sign-in"`
@@ -19,15 +19,16 @@ type session struct {
 	ExpiresAt  time.Time `json:"expires_at" doc:"Unless it is used before"`
 }
 
-func showSession(l store.LoginSession) session {
-	return session{
+// ShowSession is the shape of a row.
+func ShowSession(l store.LoginSession) Session {
+	return Session{
 		ID: l.ID, UserAgent: l.UserAgent, Address: l.Address, AMR: list(l.AMR), AuthTime: l.AuthTime.UTC(),
 		CreatedAt: l.CreatedAt.UTC(), LastSeenAt: l.SeenAt.UTC(), ExpiresAt: l.ExpiresAt.UTC(),
 	}
 }
 
 // listSessions serves GET /admin/accounts/{id}/sessions.
-func (s *Server) listSessions(ctx context.Context, in *OfID) (*answer[page[session]], error) {
+func (s *Server) listSessions(ctx context.Context, in *OfID) (*answer[page[Session]], error) {
 	a, err := s.store.Account(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func (s *Server) listSessions(ctx context.Context, in *OfID) (*answer[page[sessi
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(rows, "", showSession), nil
+	return pageOf(rows, "", ShowSession), nil
 }
 
 // endSessions serves DELETE /admin/accounts/{id}/sessions.

@@ -9,21 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gatehouse/authz/admin"
 	"gatehouse/store"
 )
-
-// sessionJSON is a browser that an account is signed in with, as operators see
-// it.
-type sessionJSON struct {
-	ID         string    `json:"id"`
-	UserAgent  string    `json:"user_agent"`
-	Address    string    `json:"address"`
-	AMR        []string  `json:"amr"`
-	AuthTime   time.Time `json:"auth_time"`
-	CreatedAt  time.Time `json:"created_at"`
-	LastSeenAt time.Time `json:"last_seen_at"`
-	ExpiresAt  time.Time `json:"expires_at"`
-}
 
 func newListSessions(o *options) *cobra.Command {
 	return &cobra.Command{Use: "sessions EMAIL|ID", Short: "List the browsers that an account is signed in with, the last used first", Args: cobra.ExactArgs(1),
@@ -36,11 +24,11 @@ func newListSessions(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := make([]sessionJSON, len(rows))
+			all := make([]admin.Session, len(rows))
 			for i, l := range rows {
-				all[i] = sessionJSON{l.ID, l.UserAgent, l.Address, listed(l.AMR), l.AuthTime.UTC(), l.CreatedAt.UTC(), l.SeenAt.UTC(), l.ExpiresAt.UTC()}
+				all[i] = admin.ShowSession(l)
 			}
-			return o.print(cmd, list[sessionJSON]{Items: all}, func(w io.Writer) error {
+			return o.print(cmd, list[admin.Session]{Items: all}, func(w io.Writer) error {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "ID\tADDRESS\tSIGNED IN\tLAST SEEN\tBROWSER")
 				for _, l := range all {

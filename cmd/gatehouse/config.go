@@ -35,6 +35,7 @@ const (
 	passwordWindow = 15 * time.Minute // limits.password_account, limits.password_address
 	formWindow     = 15 * time.Minute // limits.forms
 	signUpWindow   = time.Hour        // limits.sign_up
+	mailWindow     = time.Hour        // limits.mails
 )
 
 // Config is everything that one can set. Each field belongs to the key of the
@@ -90,6 +91,7 @@ type LimitsConfig struct {
 	PasswordAddress int // failed sign-ins from one address, per passwordWindow
 	Forms           int // forms of the public pages from one address, per formWindow
 	SignUp          int // new accounts from one address, per signUpWindow
+	Mails           int // mails with a link of one purpose to one address, per mailWindow
 }
 
 // PagesConfig is how the public pages look.

@@ -70,6 +70,7 @@ func (c *Config) fixedKeys() []key {
 		{"limits.password_address", "100", false, "failed sign-ins from one address per " + passwordWindow.String(), count(&c.Limits.PasswordAddress)},
 		{"limits.sign_up", "100", false, "new accounts from one address per " + signUpWindow.String(), count(&c.Limits.SignUp)},
 		{"limits.forms", "300", false, "forms of the public pages from one address per " + formWindow.String(), count(&c.Limits.Forms)},
+		{"limits.mails", "5", false, "mails with a link of one purpose to one address per " + mailWindow.String(), count(&c.Limits.Mails)},
 		{"pages.name", "Gatehouse", false, "what people know the service by", text(&c.Pages.Name)},
 		{"pages.logo", "", false, "SVG or PNG file of at most 64 KiB", text(&c.Pages.Logo)},
 		{"pages.accent", "", false, "#rrggbb of buttons and links on light ground", text(&c.Pages.Accent)},

@@ -12,7 +12,7 @@ import (
 
 // devDefaults stand in for limits that would only be in the way of one
 // developer on one address.
-var devDefaults = map[string]string{"limits.password_address": "0", "limits.sign_up": "0", "limits.forms": "0"}
+var devDefaults = map[string]string{"limits.password_address": "0", "limits.sign_up": "0", "limits.forms": "0", "limits.mails": "0"}
 
 func newDev(o *options) *cobra.Command {
 	var readyFile string

@@ -9,7 +9,8 @@
 //	secrets_file.go   the file of the system secrets: replaced whole, followed while the server runs
 //	hostcheck.go      what keeps web pages away from gatehouse dev
 //	import*.go        import django: the old database, its rows, the report
-//	NAME.go           the subcommand of that name
+//	NAME.go           the subcommand of that name; accounts_sessions.go those of accounts for browser sessions
+//	database.go       what every subcommand that needs the database begins with
 //	dev_*.go          what gatehouse dev keeps, makes and says
 //
 // To keep: a secret never gets into an error, a log line or an output.

@@ -214,6 +214,7 @@ func (p *process) limits() store.Limits {
 		PasswordAddress: store.Limit{Max: p.cfg.Limits.PasswordAddress, Window: passwordWindow},
 		Forms:           store.Limit{Max: p.cfg.Limits.Forms, Window: formWindow},
 		SignUp:          store.Limit{Max: p.cfg.Limits.SignUp, Window: signUpWindow},
+		Mails:           store.Limit{Max: p.cfg.Limits.Mails, Window: mailWindow},
 	}
 }
 
