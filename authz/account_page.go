@@ -49,8 +49,12 @@ func (s *Server) signedInHere(w http.ResponseWriter, r *http.Request) *store.Sig
 // pageOfAccount is the page of an account.
 func (s *Server) pageOfAccount(ctx context.Context, in *store.SignedIn) (*pages.Account, error) {
 	page := &pages.Account{Account: accountName(&in.Account), Username: in.Account.EmailKey == nil, EmailVerified: in.Account.EmailState == store.EmailProven}
-	if in.Account.EmailKey != nil {
-		page.PasswordURL = s.base + "/forgot"
+	a, err := s.store.Account(ctx, in.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	if at := changesAt(a); at != "" {
+		page.PasswordURL, page.HasPassword = s.base+at, a.HasPassword()
 	}
 	sessions, err := s.store.LoginSessions(ctx, in.AccountID)
 	if err != nil {
@@ -90,7 +94,7 @@ func (s *Server) accountForm(w http.ResponseWriter, r *http.Request) (*store.Sig
 	noStore(w.Header())
 	form, err := readForm(w, r)
 	if err != nil {
-		s.failPage(w, r, err)
+		s.failAccount(w, r, err)
 		return nil, nil
 	}
 	return s.signedInHere(w, r), form
@@ -137,8 +141,15 @@ func (s *Server) revokeApplicationForm(w http.ResponseWriter, r *http.Request) {
 // and is not there has ended.
 func (s *Server) backToAccount(w http.ResponseWriter, r *http.Request, err error, notice string) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		s.failPage(w, r, err)
+		s.failAccount(w, r, err)
 		return
 	}
 	s.goTo(w, "/account", ticket{Asked: s.store.Now(), Page: pageAccount, Notice: notice})
+}
+
+// failAccount is failPage for who comes from that page, and may go back there.
+func (s *Server) failAccount(w http.ResponseWriter, r *http.Request, err error) {
+	f := *refusalOf(err)
+	f.next = pages.NextAccount
+	s.failPage(w, r, &f)
 }

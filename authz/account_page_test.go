@@ -34,7 +34,7 @@ func TestAccountPage(t *testing.T) {
 		}
 		w.linkWith(w.passwordToken("web", apiAlone).str("access_token"), w.google(socialtest.TokenOptions{Sub: "1", Email: "elsewhere@example.com"}).IDToken)
 		page = b.follow("GET", "/account", nil)
-		for _, want := range []string{"Google", "elsewhere@example.com", `href="/forgot"`} {
+		for _, want := range []string{"Google", "elsewhere@example.com", `href="/account/password"`} {
 			if !strings.Contains(page.text, want) {
 				t.Errorf("no %s on the page: %s", want, page.text)
 			}

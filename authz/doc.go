@@ -51,7 +51,7 @@
 //	signup.go         /signup: no account before its mail's link is used
 //	verify.go         /verify, where the links of sign-up and verification lead
 //	forgot.go         /forgot and /reset: a new password by mail
-//	account_page.go   /account, where people look after their sign-ins
+//	account_page.go   /account, where people look after their sign-ins; account_password.go their password
 //	logout.go         /oauth2/logout (OpenID Connect RP-Initiated Logout)
 //	mail_link.go      links in mails: made, opened, and the browser that asked for them
 //	mail_notice.go    how a mail is worded, and those that tell the owner of a change

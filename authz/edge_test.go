@@ -150,7 +150,7 @@ func TestPeopleGetPages(t *testing.T) {
 		code int
 		want string
 	}{
-		{"/", 404, "There is nothing here"},
+		{"/nowhere", 404, "There is nothing here"},
 		{"/nothing/here", 404, "There is nothing here"},
 		{"/consent", 405, "This page cannot be opened this way"},
 		{"/account/unlink", 405, "This page cannot be opened this way"},

@@ -27,6 +27,7 @@ type refusal struct {
 
 	challenge string            // WWW-Authenticate, instead of HTTP Basic's with a 401
 	page      string            // which text a person at a browser is shown, of pages.Error… or Problem…
+	next      string            // where the page leads on to, of pages.Next…; empty: nowhere
 	fields    map[string]string // of a form, by name: pages.Problem…
 }
 
@@ -121,10 +122,22 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", f.retryAfter())
 	}
 	page := pages.Error{Code: f.pageCode(status), RequestID: eventOf(r.Context()).id}
-	if status < 500 {
+	if status < 500 && !f.personal() {
 		page.Detail = f.say
 	}
+	if f.next != "" {
+		page.Next, page.NextURL = f.next, s.base+nextPaths[f.next]
+	}
 	s.pages.Write(w, status, page)
+}
+
+// nextPaths are where the ways on of an error page lead.
+var nextPaths = map[string]string{pages.NextAccount: "/account", pages.NextForgot: "/forgot", pages.NextSignUp: "/signup"}
+
+// personal tells whether it is between the person and us: the page says it all,
+// and there is nothing for an application's developer to mend.
+func (r *refusal) personal() bool {
+	return r.page == pages.ErrorLastWayIn || r.page == pages.ErrorTaken || r.page == pages.ErrorAccount
 }
 
 // pageCode is what a page says of the refusal, in the words of its own.

@@ -22,7 +22,16 @@ func (s *Server) forgot(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, err)
 		return
 	}
-	s.showForgot(w, http.StatusOK, t, pages.Forgot{})
+	in, err := s.signedIn(r)
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	var page pages.Forgot
+	if in != nil && in.Account.EmailKey != nil {
+		page.Email = in.Account.Email
+	}
+	s.showForgot(w, http.StatusOK, t, page)
 }
 
 func (s *Server) showForgot(w http.ResponseWriter, status int, t ticket, page pages.Forgot) {
@@ -132,7 +141,7 @@ func (s *Server) setPassword(w http.ResponseWriter, r *http.Request, o *opened, 
 	}
 	account, err := s.store.ProveFromOutside(ctx, o.OpenedLink, hash, told)
 	if err != nil {
-		s.failPage(w, r, linkGone(err))
+		s.failPage(w, r, linkGone(err, o.Purpose))
 		return
 	}
 	s.mailPosted()

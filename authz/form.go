@@ -25,7 +25,7 @@ const (
 // others are bounded by maxBody.
 var maxParameter = map[string]int{
 	"grant_type": 200, "client_id": 200, "client_secret": 500, "scope": 4000,
-	"resource": 500, "audience": 500, "username": store.MaxEmail, "password": store.MaxPassword, "refresh_token": 2000, "token": 8000,
+	"resource": 500, "audience": 500, "username": store.MaxEmail, "password": store.MaxPassword, "old_password": store.MaxPassword, "refresh_token": 2000, "token": 8000,
 	"subject_token": 16 << 10, "actor_token": 2000, "subject_token_type": 200, "actor_token_type": 200, "requested_token_type": 200,
 	"subject_issuer": 500, "requested_issuer": 500, "nonce": 500,
 	"code": 200, "code_verifier": 200, "code_challenge": 200, "redirect_uri": 2000, "state": 4000, "id_token_hint": 8000, "login_hint": 500,

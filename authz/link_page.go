@@ -168,7 +168,7 @@ func (s *Server) linkForm(w http.ResponseWriter, r *http.Request) {
 	p := s.redirecting(form.Get("provider"))
 	switch {
 	case p == nil:
-		s.failPage(w, r, orInvalid(nil))
+		s.failAccount(w, r, orInvalid(nil))
 	case !s.signedInNow(in):
 		s.goTo(w, "/signin", ticket{}) // and back
 	default:
@@ -184,7 +184,7 @@ func (s *Server) linkHere(w http.ResponseWriter, r *http.Request, d *departure, 
 		return
 	}
 	if in == nil || in.ID != d.Session {
-		s.failPage(w, r, errSessionOver())
+		s.failAccount(w, r, errSessionOver())
 		return
 	}
 	eventOf(r.Context()).account = in.AccountID

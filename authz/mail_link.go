@@ -95,7 +95,8 @@ func (o *opened) address() (email, username string) {
 }
 
 // openLink finds the link of a token, if it works and is for one of these purposes.
-// Whatever is wrong with it is told the same, and counts as a guess.
+// Whatever is wrong with it is told the same, as one of the first purpose, and
+// counts as a guess.
 func (s *Server) openLink(r *http.Request, text string, purposes ...string) (*opened, error) {
 	ctx := r.Context()
 	forgive, err := s.store.AllowOpening(ctx, s.cfg.Limits, eventOf(ctx).limitAddress())
@@ -104,11 +105,11 @@ func (s *Server) openLink(r *http.Request, text string, purposes ...string) (*op
 	}
 	t := s.keys.verify(text, mailLink)
 	if t == nil {
-		return nil, errLink()
+		return nil, errLink(purposes[0])
 	}
 	l, err := s.store.Link(ctx, t.signature)
-	if err = linkGone(err); err == nil && !slices.Contains(purposes, l.Purpose) {
-		err = errLink()
+	if err = linkGone(err, purposes[0]); err == nil && !slices.Contains(purposes, l.Purpose) {
+		err = errLink(purposes[0])
 	}
 	if err != nil {
 		return nil, err
@@ -150,14 +151,17 @@ func (s *Server) goesOn(o *opened) ticket {
 	return o.Ticket
 }
 
-func errLink() error {
-	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, page: pages.ErrorMailLink}
+// errLink is for a link that does not work, and leads to where one asks for
+// another.
+func errLink(purpose string) error {
+	next := map[string]string{store.LinkSignUp: pages.NextSignUp, store.LinkVerify: pages.NextAccount, store.LinkReset: pages.NextForgot}
+	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, page: pages.ErrorMailLink, next: next[purpose]}
 }
 
 // linkGone tells what somebody finds whose link was used, or died, meanwhile.
-func linkGone(err error) error {
+func linkGone(err error, purpose string) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return errLink()
+		return errLink(purpose)
 	}
 	return err
 }

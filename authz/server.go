@@ -201,7 +201,9 @@ func (s *Server) Handler() http.Handler {
 		{base + "/account/verify-email", "POST", s.sendVerification, aPage},
 		{base + "/assets/{name}", "GET, HEAD", s.pages.Assets().ServeHTTP, 0},
 		{base + "/oauth2/logout", "GET, POST", s.logout, aRedirect}, // a HEAD would sign out too
+		{base + "/", "GET, HEAD", s.home, aPage},
 		{base + "/account", "GET, HEAD", s.accountPage, aPage},
+		{base + "/account/password", "GET, HEAD, POST", s.passwordPage, aPage},
 		{base + "/account/end-session", "POST", s.endSessionForm, aPage},
 		{base + "/account/link", "POST", s.linkForm, aPage},
 		{base + "/account/unlink", "POST", s.unlinkForm, aPage},

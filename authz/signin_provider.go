@@ -34,7 +34,7 @@ func (s *Server) redirecting(name string) social.Provider {
 func (s *Server) waysIn(t ticket) []pages.Provider {
 	var list []pages.Provider
 	for _, p := range s.cfg.Providers {
-		if p.Redirects() {
+		if p.Redirects() && (t.Link == nil || t.Link.Provider != p.Name()) { // not the one that they have just come from
 			list = append(list, pages.Provider{Label: providerLabel(p.Name()), Name: p.Name(), URL: s.withTicket("/signin/"+p.Name(), t)})
 		}
 	}

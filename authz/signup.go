@@ -124,7 +124,7 @@ func (s *Server) finishSignUp(w http.ResponseWriter, r *http.Request, o *opened,
 	case errors.Is(err, store.ErrExists):
 		s.showSignIn(w, r, http.StatusConflict, t, pages.SignIn{Email: n.Email, Error: pages.ProblemKnown})
 	case err != nil:
-		s.failPage(w, r, linkGone(err))
+		s.failPage(w, r, linkGone(err, store.LinkSignUp))
 	default:
 		s.enter(w, r, account, t)
 	}

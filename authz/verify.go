@@ -16,7 +16,7 @@ func (s *Server) verifyAddress(w http.ResponseWriter, r *http.Request) {
 		s.useVerification(w, r)
 		return
 	}
-	o, err := s.openLink(r, r.URL.Query().Get("token"), store.LinkSignUp, store.LinkVerify)
+	o, err := s.openVerification(r, r.URL.Query().Get("token"))
 	switch {
 	case err != nil:
 		s.failPage(w, r, err)
@@ -28,6 +28,19 @@ func (s *Server) verifyAddress(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// openVerification is openLink for who comes to /verify. Who is signed in has an
+// account, so that a link that does not work is hardly one of sign-up.
+func (s *Server) openVerification(r *http.Request, token string) (*opened, error) {
+	in, err := s.signedIn(r)
+	if err != nil {
+		return nil, err
+	}
+	if in != nil {
+		return s.openLink(r, token, store.LinkVerify, store.LinkSignUp)
+	}
+	return s.openLink(r, token, store.LinkSignUp, store.LinkVerify)
+}
+
 // useVerification serves POST /verify. In the browser that asked, the link does
 // what it was asked for. Anywhere else somebody else may have asked, so that
 // whoever opens it chooses a new password first.
@@ -37,7 +50,7 @@ func (s *Server) useVerification(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, err)
 		return
 	}
-	o, err := s.openLink(r, form.Get("token"), store.LinkSignUp, store.LinkVerify)
+	o, err := s.openVerification(r, form.Get("token"))
 	switch {
 	case err != nil:
 		s.failPage(w, r, err)
@@ -49,7 +62,7 @@ func (s *Server) useVerification(w http.ResponseWriter, r *http.Request) {
 		s.finishSignUp(w, r, o, o.Newcomer.PasswordHash)
 	default:
 		if err := s.store.ProveEmail(r.Context(), o.OpenedLink, o.in.ID); err != nil {
-			s.failPage(w, r, linkGone(err))
+			s.failPage(w, r, linkGone(err, store.LinkVerify))
 			return
 		}
 		s.backToAccount(w, r, nil, pages.NoticeVerified)

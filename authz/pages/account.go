@@ -9,12 +9,15 @@ import "time"
 //	/account/link                provider: a provider's name
 //	/account/revoke-application  client_id
 //	/account/verify-email        nothing
+//
+// Its password has a page of its own: ChangePassword.
 type Account struct {
 	Account       string // the e-mail address
 	Username      bool   // Account is the username of somebody who has no address
 	Notice        string // one of Notice…, after something was done; usually empty
 	EmailVerified bool
-	PasswordURL   string // where to change it; may be empty
+	PasswordURL   string // where to change or to set it; may be empty
+	HasPassword   bool
 	Sessions      []Session
 	Identities    []Identity
 	Linkable      []Provider // those without an identity yet
@@ -29,6 +32,7 @@ const (
 	NoticeApplicationRevoked = "notice.application_revoked"
 	NoticeMailSent           = "notice.mail_sent"
 	NoticeVerified           = "notice.verified"
+	NoticePasswordChanged    = "notice.password_changed"
 )
 
 // Session is one browser that the account is signed in with.
@@ -59,6 +63,20 @@ type Application struct {
 
 func (Account) about() about {
 	return about{template: "account", title: "account.title", script: true, form: true, wide: true}
+}
+
+// ChangePassword asks for the old password and a new one. POST
+// /account/password: old_password, password, and email for password managers
+// alone.
+type ChangePassword struct {
+	Account string
+	Errors  map[string]string // of old_password, password
+	Wait    time.Duration     // how long until another try is taken; usually 0
+	BackURL string
+}
+
+func (p ChangePassword) about() about {
+	return about{template: "changepassword", title: "changepassword.title", script: true, form: true, invalid: len(p.Errors) > 0 || p.Wait > 0}
 }
 
 // Others reports whether another browser is signed in as well.

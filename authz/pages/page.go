@@ -178,7 +178,16 @@ type Error struct {
 	Code      string // one of Error…; default ErrorServer
 	Detail    string // for who builds the application, e.g. an error_description; may be empty
 	RequestID string
+	NextURL   string // where to go on; may be empty
+	Next      string // one of Next…, what is there
 }
+
+// What an Error page can lead on to.
+const (
+	NextAccount = "error.next.account"
+	NextForgot  = "error.next.forgot"
+	NextSignUp  = "error.next.signup"
+)
 
 func (p Error) about() about {
 	return about{template: "error", title: p.key() + ".title"}

@@ -54,12 +54,17 @@ var examples = map[string]Page{
 	"error-client":    Error{Code: ErrorClient, Detail: "invalid_request: the redirect_uri is not one of those registered", RequestID: "0198c5a2-7d4e-7b6f-9d3a-5a4c1f3e2b10"},
 	"formpost": FormPost{RedirectURI: "https://log.harbour.example/callback", ClientName: "Harbour Log",
 		Parameters: []Parameter{{"code", "c"}, {"state", "s"}, {"iss", "https://id.example.com"}}},
-	"account": Account{Account: "bo@example.com", Notice: NoticeMailSent, PasswordURL: "/forgot",
+	"error-next":     Error{Code: ErrorMailLink, NextURL: "/forgot", Next: NextForgot, RequestID: "0198c5a2-7d4e-7b6f-9d3a-5a4c1f3e2b10"},
+	"changepassword": ChangePassword{Account: "bo@example.com", BackURL: "/account"},
+	"changepassword-wrong": ChangePassword{Account: "bo@example.com", BackURL: "/account",
+		Errors: map[string]string{"old_password": ProblemOldPassword, "password": ProblemPassword}},
+	"changepassword-wait": ChangePassword{Account: "bo@example.com", Wait: 12 * time.Minute, BackURL: "/account"},
+	"account": Account{Account: "bo@example.com", Notice: NoticeMailSent, PasswordURL: "/account/password", HasPassword: true,
 		Sessions:   []Session{{"s1", chromeOnLinux, "203.0.113.7", noon, noon, true}, {"s2", "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1", "2001:db8::7", noon, noon, false}},
 		Identities: []Identity{{"i1", "Google", "google", "bo@gmail.com"}}, Linkable: providers[1:],
 		Applications: []Application{{"log", "Harbour Log", []string{"openid", "email", "berths:reserve"}, noon}}},
 	"account-username": Account{Account: "bo", Username: true, Sessions: []Session{{"s1", "", "203.0.113.7", noon, noon, true}}},
-	"account-plain":    Account{Account: "bo@example.com", EmailVerified: true, Sessions: []Session{{"s1", "", "203.0.113.7", noon, noon, true}}},
+	"account-plain":    Account{Account: "bo@example.com", EmailVerified: true, PasswordURL: "/forgot", Sessions: []Session{{"s1", "", "203.0.113.7", noon, noon, true}}},
 }
 
 func newPages(t *testing.T, cfg Config) *Pages {
@@ -236,6 +241,7 @@ func TestForms(t *testing.T) {
 		{"newpassword", "/id/reset: token=t email=bo@example.com password="},
 		{"newpassword-elsewhere", "/id/verify: token=t email=bo@example.com password="},
 		{"forgot", "/id/forgot: ticket=t email="},
+		{"changepassword", "/id/account/password: email=bo@example.com old_password= password="},
 		{"consent", "/id/consent: ticket=t decision=allow decision=deny"},
 		{"link", "/id/link: ticket=t decision=allow decision=deny"},
 		{"signout", "/id/oauth2/logout: ticket=t decision=sign_out"},

@@ -8,6 +8,7 @@ const (
 	ProblemEmailMissing    = "problem.email_missing"    //
 	ProblemPasswordMissing = "problem.password_missing" //
 	ProblemPassword        = "problem.password"         // the policy refuses it
+	ProblemOldPassword     = "problem.old_password"     // it is another
 	ProblemUsername        = "problem.username"         // taken, or not one
 	ProblemName            = "problem.name"             // too long
 	ProblemTooMany         = "problem.too_many"         // a limit
@@ -56,6 +57,7 @@ type input struct {
 var inputs = map[string]input{
 	"email":          {Name: "email", Type: "email", Label: "field.email", Autocomplete: "username", Mode: "email", Max: 254},
 	"password":       {Name: "password", Type: "password", Label: "field.password", Autocomplete: "current-password", Secret: true},
+	"old_password":   {Name: "old_password", Type: "password", Label: "field.old_password", Autocomplete: "current-password", Secret: true},
 	"first_password": {Name: "password", Type: "password", Label: "field.password", Hint: "field.new_password.hint", Autocomplete: "new-password", Min: 8, Max: 128, Secret: true},
 	"new_password":   {Name: "password", Type: "password", Label: "field.new_password", Hint: "field.new_password.hint", Autocomplete: "new-password", Min: 8, Max: 128, Secret: true},
 	"first_name":     {Name: "first_name", Type: "text", Label: "field.first_name", Autocomplete: "given-name", Max: 150},

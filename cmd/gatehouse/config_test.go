@@ -63,7 +63,7 @@ trusted_proxies: [10.0.0.1/8, "::1"]
 refresh: {grace: 0}
 keys: {rotate_every: 24h}
 sessions: {idle: 24h, absolute: 48h}
-limits: {password_account: 3, sign_up: 0, forms: 7}
+limits: {password_account: 3, sign_up: 0, forms: 7, mails: 2}
 api: {drf: true, client_secret: s}
 pages: {name: Harbour, logo: harbour.svg, accent: "#5a2d82", accent_dark: "#d9b8ff"}
 log: {format: json, level: debug}
@@ -76,7 +76,7 @@ providers:
 		"GATEHOUSE_ISSUER=https://auth.example.com", "GATEHOUSE_SECRETS=" + one + "\n" + two + "\n",
 		"GATEHOUSE_CORS__ORIGINS=https://a.example, http://localhost:3000", "GATEHOUSE_TRUSTED_PROXIES=10.0.0.1/8 ::1",
 		"GATEHOUSE_REFRESH__GRACE=0s", "GATEHOUSE_KEYS__ROTATE_EVERY=24h", "GATEHOUSE_LIMITS__PASSWORD_ACCOUNT=3", "GATEHOUSE_LIMITS__SIGN_UP=0",
-		"GATEHOUSE_SESSIONS__IDLE=24h", "GATEHOUSE_SESSIONS__ABSOLUTE=48h", "GATEHOUSE_LIMITS__FORMS=7",
+		"GATEHOUSE_SESSIONS__IDLE=24h", "GATEHOUSE_SESSIONS__ABSOLUTE=48h", "GATEHOUSE_LIMITS__FORMS=7", "GATEHOUSE_LIMITS__MAILS=2",
 		"GATEHOUSE_MAIL__SERVER=smtp.example.com:465", "GATEHOUSE_MAIL__FROM=A <a@example.com>", "GATEHOUSE_MAIL__USERNAME=u",
 		"GATEHOUSE_MAIL__PASSWORD=p", "GATEHOUSE_MAIL__TLS=implicit",
 		"GATEHOUSE_API__DRF=true", "GATEHOUSE_API__CLIENT_SECRET=s", "GATEHOUSE_LOG__FORMAT=json", "GATEHOUSE_LOG__LEVEL=debug",
@@ -118,7 +118,7 @@ providers:
 				Mail:           authz.MailConfig{Server: "smtp.example.com:465", From: "A <a@example.com>", Username: "u", Password: "p", TLS: "implicit"},
 				CORSOrigins:    []string{"https://a.example", "http://localhost:3000"},
 				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-				Limits:         LimitsConfig{PasswordAccount: 3, PasswordAddress: 100, Forms: 7},
+				Limits:         LimitsConfig{PasswordAccount: 3, PasswordAddress: 100, Forms: 7, Mails: 2},
 				Sessions:       store.SessionLife{Idle: 24 * time.Hour, Absolute: 48 * time.Hour},
 				Pages:          PagesConfig{"Harbour", "harbour.svg", "#5a2d82", "#d9b8ff"},
 				LogFormat:      "json", LogLevel: slog.LevelDebug,
@@ -266,7 +266,7 @@ func TestLoadConfigData(t *testing.T) {
 
 func TestDefaultsAreValid(t *testing.T) {
 	c, _, err := loadConfig(sources{})
-	if err != nil || c.RefreshGrace != 30*time.Second || c.Sessions.Idle != 7*24*time.Hour || c.Sessions.Absolute != 30*24*time.Hour || c.Limits.Forms != 300 || c.LogLevel != slog.LevelInfo {
+	if err != nil || c.RefreshGrace != 30*time.Second || c.Sessions.Idle != 7*24*time.Hour || c.Sessions.Absolute != 30*24*time.Hour || c.Limits.Forms != 300 || c.Limits.Mails != 5 || c.LogLevel != slog.LevelInfo {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

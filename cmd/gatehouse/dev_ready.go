@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 )
 
 // devReady is the ready file: where everything is, for programs.
@@ -44,9 +45,10 @@ func (p *devProcess) announce(screen io.Writer) {
 func (r devReady) print(screen io.Writer) {
 	fmt.Fprintf(screen, `
   authorization server  %s
+  sign in, your account %s/account
   operators             %s
   resource API          %s
-`, r.Issuer, r.Admin, r.API)
+`, r.Issuer, r.Issuer, r.Admin, r.API)
 	if r.Demo != "" {
 		fmt.Fprintf(screen, "  demo frontend         %s\n", r.Demo)
 	}
@@ -77,11 +79,36 @@ Get a token:
 	case hasFacebook:
 		r.printExchange(screen, "facebook", facebook, "access_token")
 	}
+	r.printCode(screen)
 	fmt.Fprintf(screen, `and use it:
 
   curl -s %s/accounts/me -H "Authorization: Bearer ACCESS_TOKEN"
 
 `, r.API)
+}
+
+// The pair of RFC 7636 Appendix B, so that the two lines of printCode fit
+// together. Nobody but who tries them uses it.
+const (
+	tryVerifier  = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+	tryChallenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+)
+
+// printCode shows the way of a browser's application: a page, and a code for it.
+func (r devReady) printCode(screen io.Writer) {
+	spa, back := r.Clients["spa"], "http://127.0.0.1/callback"
+	if u, err := url.Parse(r.Issuer); err == nil && u.Port() != "" {
+		back = "http://127.0.0.1:" + u.Port() + "/callback"
+	}
+	request := url.Values{"response_type": {"code"}, "client_id": {spa.ID}, "redirect_uri": {back}, "scope": {"openid profile email read write"}, "state": {"try"},
+		"code_challenge": {tryChallenge}, "code_challenge_method": {"S256"}}
+	fmt.Fprintf(screen, `or go an application's way: open this, sign in and allow. There is nothing where
+you end up, but its address has code=…, which is good for a minute, in place of CODE:
+
+  %[1]s/oauth2/authorize?%[2]s
+  curl -s %[1]s/oauth2/token -d grant_type=authorization_code -d client_id=%[3]s -d redirect_uri=%[4]s -d code_verifier=%[5]s -d code=CODE
+
+`, r.Issuer, request.Encode(), spa.ID, back, tryVerifier)
 }
 
 // printExchange shows how a token of a stand-in becomes one of ours.

@@ -342,10 +342,11 @@ func TestDevAnswersLoopbackNamesAlone(t *testing.T) {
 func TestScreenSaysWhatToTypeNext(t *testing.T) {
 	d := startDev(t, t.TempDir())
 	lines := regexp.MustCompile(`(?m)^  ((?:TOKEN=\$\()?curl -s .*)$`).FindAllStringSubmatch(d.screen.String(), -1)
-	if len(lines) != 4 {
+	ask := regexp.MustCompile(`(?m)^  http://\S+(/oauth2/authorize\?\S+)$`).FindStringSubmatch(d.screen.String())
+	if len(lines) != 5 || ask == nil || !strings.Contains(d.screen.String(), "sign in, your account "+d.ready.Issuer+"/account\n") {
 		t.Fatal(d.screen.String())
 	}
-	var password, exchanged, me map[string]any
+	var password, exchanged, coded, me map[string]any
 	run := func(script string, into *map[string]any) {
 		t.Helper()
 		out, err := exec.Command("sh", "-c", script).CombinedOutput()
@@ -355,11 +356,24 @@ func TestScreenSaysWhatToTypeNext(t *testing.T) {
 	}
 	run(lines[0][1], &password)
 	run(lines[1][1]+"\n"+lines[2][1], &exchanged)
-	for email, token := range map[string]map[string]any{"demo@example.com": password, "ada@gmail.com": exchanged} {
-		text, _ := token["access_token"].(string)
-		run(strings.Replace(lines[3][1], "ACCESS_TOKEN", text, 1), &me)
-		if me["email"] != email {
-			t.Errorf("%s: %v, %v", email, token, me)
+	request, err := url.ParseQuery(ask[1][strings.Index(ask[1], "?")+1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := &person{t: t, issuer: d.ready.Issuer}
+	code := user.walk(user.visit("GET", ask[1], nil), d.ready.User.Email, d.ready.User.Password, request.Get("redirect_uri")).Get("code")
+	run(strings.Replace(lines[3][1], "CODE", code, 1), &coded)
+	if coded["id_token"] == nil {
+		t.Errorf("%v", coded)
+	}
+	for _, tt := range []struct {
+		email string
+		token map[string]any
+	}{{"demo@example.com", password}, {"ada@gmail.com", exchanged}, {"demo@example.com", coded}} {
+		text, _ := tt.token["access_token"].(string)
+		run(strings.Replace(lines[4][1], "ACCESS_TOKEN", text, 1), &me)
+		if me["email"] != tt.email {
+			t.Errorf("%s: %v, %v", tt.email, tt.token, me)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -22,7 +23,7 @@ func newProviders(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "providers", Short: "List and check the social providers that are configured"}
 	cmd.AddCommand(newListProviders(o), newCheckProviders(o))
 	for _, sub := range cmd.Commands() {
-		addKeyFlags(sub, "stub.google.addr", "stub.facebook.addr")
+		addKeyFlags(sub, "public.addr", "stub.google.addr", "stub.facebook.addr")
 	}
 	return cmd
 }
@@ -130,6 +131,9 @@ func (o *options) loadProviders(cmd *cobra.Command) (Config, error) {
 	d, err := readDevData(o.data)
 	if err != nil {
 		return c, err
+	}
+	if _, port, _ := net.SplitHostPort(c.PublicAddr); c.Issuer == "" && port != "0" {
+		c.Issuer = "http://" + c.PublicAddr // as gatehouse dev has it
 	}
 	return c, c.addStandIns(d)
 }
