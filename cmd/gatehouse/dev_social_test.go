@@ -217,6 +217,26 @@ func TestProvidersOfDev(t *testing.T) {
 	}
 }
 
+// TestRedirectURIsOfDev are shown without a running one.
+func TestRedirectURIsOfDev(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := openDevData(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ addr, want string }{
+		{"127.0.0.1:9000", `"redirect_uri": "http://127.0.0.1:9000/signin/google/callback"`},
+		{"127.0.0.1:7000", `"redirect_uri": "http://127.0.0.1:7000/signin/facebook/callback"`},
+		{"127.0.0.1:0", ""}, // it does not tell the port
+	} {
+		root, out := newRoot(), new(syncBuffer)
+		root.SetArgs([]string{"providers", "list", "--data", dir, "--format", "json", "--public-addr", tt.addr})
+		root.SetOut(out)
+		if err := root.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), tt.want) || tt.want == "" && strings.Contains(out.String(), "redirect_uri") {
+			t.Errorf("%s: %v %s", tt.addr, err, out)
+		}
+	}
+}
+
 // The stand-ins take part in sign-in by redirect, as they are configured.
 func TestStandInsRedirect(t *testing.T) {
 	dir := t.TempDir()

@@ -58,6 +58,8 @@ func (w *publicPages) byFacebook() {
 	v.press("Unlink\nFacebook fay@example.com")
 	v.at("This is your only way in")
 	v.looks("error-last-way-in")
+	v.press("Back to your account")
+	v.at("Your account", "Facebook")
 }
 
 // links is the owner of an account who comes by Google, which is not the
@@ -69,7 +71,8 @@ func (w *publicPages) links() {
 	v.start("")
 	v.press("Continue with Google")
 	v.atProvider("Google", email)
-	v.at("Sign in", "You already have an account with this address.", "from then on Google works too")
+	v.at("Sign in", "You already have an account with this address.", "from then on Google works too", "Continue with Facebook")
+	v.until(`!document.body.innerText.includes("Continue with Google")`)
 	v.looks("signin-linking")
 	v.fill("Password", demoPassword)
 	v.press("Sign in")
@@ -147,6 +150,58 @@ func (w *publicPages) looksAfterAccount() {
 	v.at("Your account", "That session is signed out.")
 	other.start("?prompt=none")
 	other.refused("login_required")
+}
+
+// changesPassword is the owner of a password who has Google linked, and whoever
+// has none.
+func (w *publicPages) changesPassword() {
+	const email, next = "pam@example.com", "another good passphrase"
+	w.account(email)
+	v, other := w.visitor(), w.visitor()
+	for _, v := range []*visitor{other, v} {
+		v.visit("/")
+		v.at("Sign in")
+		v.signIn(email, demoPassword)
+		v.at("Your account", email)
+	}
+	v.press("Link Google")
+	v.atProvider("Google", "pam@gmail.com")
+	v.at("Your account", "pam@gmail.com")
+	v.press("Change the password")
+	v.at("Change your password", "For "+email, "This browser stays signed in.")
+	v.looks("changepassword")
+	v.fill("Current password", "a wrong guess")
+	v.fill("New password", next)
+	v.press("Change the password")
+	v.sees("This is not your current password.")
+	v.looks("changepassword-wrong")
+	v.fill("Current password", demoPassword)
+	v.fill("New password", next)
+	v.press("Change the password")
+	v.at("Your account", "Your password is changed", "pam@gmail.com")
+	other.do(chromedp.Reload())
+	other.at("Sign in")
+	other.signIn(email, demoPassword)
+	other.sees("The e-mail address or the password is not right.")
+	other.signIn(email, next)
+	other.at("Your account")
+	if m := w.mail(email, 2); m.Subject != "Your password was changed" {
+		w.t.Errorf("%+v", m)
+	}
+
+	v = w.visitor()
+	v.visit("/")
+	v.press("Continue with Google")
+	v.atProvider("Google", "eve@gmail.com")
+	v.at("Your account", "eve@gmail.com")
+	v.press("Set a password")
+	v.at("Forgot your password?")
+	v.press("Send the link")
+	v.at("Check your mail", "eve@gmail.com")
+	v.visit("/reset?token=x")
+	v.at("This link does not work any more")
+	v.press("Ask for a new link")
+	v.at("Forgot your password?")
 }
 
 func (w *publicPages) signsOut() {

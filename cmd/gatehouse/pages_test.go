@@ -28,6 +28,7 @@ func TestPages(t *testing.T) {
 		{"Facebook", (*publicPages).byFacebook},
 		{"Google for an account that is there", (*publicPages).links},
 		{"account page", (*publicPages).looksAfterAccount},
+		{"another password", (*publicPages).changesPassword},
 		{"confirm an address", (*publicPages).confirmsAddress},
 		{"sign out", (*publicPages).signsOut},
 		{"errors", (*publicPages).errorPages},
