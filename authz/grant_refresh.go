@@ -51,7 +51,11 @@ func (g refreshGrant) present(ctx context.Context, old *token, req fosite.Access
 	if err := g.usable(ctx, p); err != nil {
 		return err
 	}
-	scope, err := narrowed(req.GetRequestedScopes(), p.Scope, client.Scope, invalidScope("A refresh cannot widen the scope."))
+	asked := store.Words(req.GetRequestedScopes())
+	if !p.Scope.Has(store.ScopeOffline) { // dropped at the authorization endpoint, where it was asked for as well (OpenID Connect Core §11)
+		asked = slices.DeleteFunc(asked, func(w string) bool { return w == store.ScopeOffline })
+	}
+	scope, err := narrowed(asked, p.Scope, client.Scope, invalidScope("A refresh cannot widen the scope."))
 	if err != nil {
 		return err
 	}

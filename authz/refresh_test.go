@@ -371,3 +371,18 @@ func TestRacingReplicasWithDifferentCurrentSecretsGiveOnePair(t *testing.T) {
 		}
 	})
 }
+
+// TestRefreshAsksAgainForWhatWasDropped is a client that always asks for
+// offline_access.
+func TestRefreshAsksAgainForWhatWasDropped(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		b.code()
+		page := b.authorize("client_id", "partner", "scope", "openid offline_access")
+		a := w.redeem("partner", b.follow("POST", "/consent", url.Values{"ticket": {page.hidden(t, "ticket")}, "decision": {"allow"}}).arrival(t).Get("code"))
+		again := w.token("partner", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.str("refresh_token")}, "scope": {"openid offline_access"}})
+		if again.code != 200 || again.str("scope") != "openid" {
+			t.Errorf("%d %s", again.code, again.text)
+		}
+	})
+}
