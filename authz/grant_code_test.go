@@ -216,6 +216,8 @@ func TestIDTokenByExchange(t *testing.T) {
 			}
 			return v
 		}
+		page := b.authorize("client_id", "partner")
+		partnerCode := b.follow("POST", "/consent", url.Values{"ticket": {page.hidden(t, "ticket")}, "decision": {"allow"}}).arrival(t).Get("code")
 		grants := w.count(`SELECT count(*) FROM grants`)
 		got := w.token("site", form())
 		if got.code != 200 || got.str("issued_token_type") != typeIDToken || got.str("token_type") != "N_A" || got.str("refresh_token") != "" {
@@ -236,11 +238,12 @@ func TestIDTokenByExchange(t *testing.T) {
 			form   url.Values
 			want   string
 		}{
-			"another client":        {"backend", form(), "invalid_request"},
-			"more scope":            {"site", form("scope", "openid more"), "invalid_request"},
-			"an audience":           {"site", form("audience", "https://api.example.com"), "invalid_request"},
-			"without openid":        {"site", form("subject_token", w.redeem("site", b.code("scope", "read")).str("access_token")), "invalid_scope"},
-			"of a provider's token": {"web", form("subject_token", "x", "subject_issuer", "google"), "invalid_request"},
+			"another client":               {"backend", form(), "invalid_request"},
+			"a client that anybody can be": {"partner", form("subject_token", w.redeem("partner", partnerCode).str("access_token")), "invalid_request"},
+			"more scope":                   {"site", form("scope", "openid more"), "invalid_request"},
+			"an audience":                  {"site", form("audience", "https://api.example.com"), "invalid_request"},
+			"without openid":               {"site", form("subject_token", w.redeem("site", b.code("scope", "read")).str("access_token")), "invalid_scope"},
+			"of a provider's token":        {"web", form("subject_token", "x", "subject_issuer", "google"), "invalid_request"},
 		} {
 			if got := w.token(tt.client, tt.form); got.code != 400 || got.str("error") != tt.want {
 				t.Errorf("%s: %d %s", name, got.code, got.text)

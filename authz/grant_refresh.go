@@ -125,6 +125,11 @@ func (g refreshGrant) PopulateTokenEndpointResponse(ctx context.Context, req fos
 	if !client.RotateRefresh {
 		return g.keep(ctx, old, client, session, resp)
 	}
+	if client.Scope.Has(store.ScopeOpenID) { // or the token would be spent, and the answer that there is no key
+		if _, err := g.signing.signer(ctx, client.IDTokenSignedResponseAlg); err != nil {
+			return err
+		}
+	}
 	done, access, refresh, err := g.rotate(ctx, old, client, session)
 	if errors.Is(err, store.ErrNotFound) && session.Presented == nil {
 		if err := g.present(ctx, old, req); err != nil {

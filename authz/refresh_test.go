@@ -386,3 +386,21 @@ func TestRefreshAsksAgainForWhatWasDropped(t *testing.T) {
 		}
 	})
 }
+
+// TestRefreshSpendsNothingWhereNothingCanBeSigned has keys that cannot be read
+// for longer than the grace: nobody is taken for a thief afterwards.
+func TestRefreshSpendsNothingWhereNothingCanBeSigned(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		first := w.redeem("site", w.browser().code())
+		w.tamper(`UPDATE signing_keys SET kid = kid || 'x'`)
+		w.clock.move(10 * time.Second)
+		if a := w.refresh("site", first.str("refresh_token")); a.code != 503 {
+			t.Fatalf("%d %s", a.code, a.text)
+		}
+		w.tamper(`UPDATE signing_keys SET kid = substr(kid, 1, length(kid) - 1)`)
+		w.clock.move(grace + time.Minute)
+		if a := w.refresh("site", first.str("refresh_token")); a.code != 200 || a.str("id_token") == "" {
+			t.Errorf("after the grace: %d %s", a.code, a.text)
+		}
+	})
+}
