@@ -48,7 +48,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, a, err)
 		return
 	}
-	if in == nil && s.justEntered(t) {
+	if in == nil && s.lostCookie(r, t) {
 		s.failPage(w, r, errNoCookie())
 		return
 	}

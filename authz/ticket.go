@@ -94,10 +94,10 @@ func (s *Server) wayOn(w http.ResponseWriter, t ticket) {
 	}
 }
 
-// justEntered tells whether somebody signed in a moment ago on the way here. If
-// nobody is signed in then, their browser keeps no cookies of ours.
-func (s *Server) justEntered(t ticket) bool {
-	return !t.Entered.IsZero() && s.store.Now().Sub(t.Entered) < time.Minute
+// lostCookie tells whether somebody signed in a moment ago on the way here, and
+// their browser has kept no cookie of it.
+func (s *Server) lostCookie(r *http.Request, t ticket) bool {
+	return !t.Entered.IsZero() && s.store.Now().Sub(t.Entered) < 10*time.Second && len(r.CookiesNamed(cookieSession)) == 0
 }
 
 func errNoCookie() error {
