@@ -35,7 +35,7 @@ type ActiveToken struct {
 	Actor     string
 	Claims    string
 	CNF       string
-	AuthTime  time.Time
+	AuthTime  time.Time // zero if nobody knows
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 }

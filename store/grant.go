@@ -23,7 +23,7 @@ type Grant struct {
 	Scope          Words
 	Audience       Words
 	Resource       Words
-	AuthTime       time.Time
+	AuthTime       time.Time // when the person signed in; zero if nobody knows
 	AMR            Words `gorm:"column:amr"` // RFC 8176
 	ACR            string
 	Claims         string // session claims, JSON
