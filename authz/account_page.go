@@ -107,7 +107,7 @@ func (s *Server) endSessionForm(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch id {
 	case "":
-		err = orInvalid(nil)
+		err = errForm()
 	case "others":
 		_, err = s.store.EndLoginSessions(r.Context(), in.AccountID, in.ID, in.AccountID)
 	default:
@@ -126,7 +126,7 @@ func (s *Server) revokeApplicationForm(w http.ResponseWriter, r *http.Request) {
 	if in == nil {
 		return
 	}
-	err := orInvalid(nil)
+	err := errForm()
 	if id := form.Get("client_id"); id != "" {
 		err = s.store.WithdrawConsent(r.Context(), in.AccountID, id)
 	}

@@ -66,7 +66,7 @@ func (s *Server) verified(ctx context.Context, p social.Provider, client *store.
 	forgive := func() {}
 	if t.Kind == social.AccessToken { // each is a call there
 		var err error
-		if forgive, err = s.store.AllowProvider(ctx, s.cfg.Limits, eventOf(ctx).limitAddress()); err != nil {
+		if forgive, err = s.store.AllowAttempt(ctx, s.cfg.Limits, eventOf(ctx).limitAddress()); err != nil {
 			return nil, err
 		}
 	}

@@ -164,7 +164,7 @@ func (s *Server) readLogoutAnswer(r *http.Request, form url.Values) (session str
 		return "", nil, err
 	}
 	if form.Get("decision") != "sign_out" {
-		return "", nil, orInvalid(nil)
+		return "", nil, errForm()
 	}
 	asked, err := url.ParseQuery(t.Query)
 	if err != nil {

@@ -88,15 +88,15 @@ func localPart(email string) string {
 // mailSignUp sends the link that makes the account, or to who has one already a
 // mail that says so, at the same cost.
 func (s *Server) mailSignUp(ctx context.Context, n *store.NewAccount, t ticket, browser []byte) error {
-	if wait, err := s.store.AllowSignUp(ctx, s.cfg.Limits.SignUp, eventOf(ctx).limitAddress()); err != nil || wait > 0 {
-		return orLimited(err, wait)
+	if err := s.store.AllowSignUp(ctx, s.cfg.Limits, eventOf(ctx).limitAddress()); err != nil {
+		return err
 	}
 	hash, err := s.store.Hasher().Hash(ctx, n.Password)
 	if err != nil {
 		return err
 	}
-	if wait, err := s.store.AllowLink(ctx, store.LinkSignUp, n.Email); err != nil || wait > 0 {
-		return err
+	if err := s.store.AllowLink(ctx, store.LinkSignUp, n.Email); err != nil {
+		return unlessLimited(err)
 	}
 	link, row, err := s.newLink(store.LinkSignUp, "/verify", n.Email, browser, signUpLife,
 		onward{Ticket: t, Newcomer: &newcomer{n.Email, n.Username, n.FirstName, n.LastName, hash}})
