@@ -109,9 +109,9 @@ func (s *Server) endSessionForm(w http.ResponseWriter, r *http.Request) {
 	case "":
 		err = errForm()
 	case "others":
-		_, err = s.store.EndLoginSessions(r.Context(), in.AccountID, in.ID, in.AccountID)
+		_, err = s.store.EndLoginSessions(r.Context(), in.AccountID, in.ID)
 	default:
-		err = s.store.EndLoginSession(r.Context(), in.AccountID, id, in.AccountID)
+		err = s.store.EndLoginSession(r.Context(), in.AccountID, id)
 	}
 	if err == nil && id == in.ID {
 		s.goTo(w, "/oauth2/logout", ticket{}) // where nobody is signed in any more

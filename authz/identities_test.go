@@ -105,7 +105,7 @@ func TestLinkIsRefused(t *testing.T) {
 			code                                  int
 			err, challenge                        string
 		}{
-			{"no token", "POST", "", "", form, good(), 401, "invalid_request", `Bearer realm="gatehouse"`},
+			{"no token", "POST", "", "", form, good(), 401, "", `Bearer realm="gatehouse"`},
 			{"refresh token", "POST", "", w.login("web").str("refresh_token"), form, good(), 401, "invalid_token", `error="invalid_token"`},
 			{"forged", "POST", "", "gth_at_x", form, good(), 401, "invalid_token", `error="invalid_token"`},
 			{"for another API", "POST", "", elsewhere, form, good(), 401, "invalid_token", `error="invalid_token"`},

@@ -177,7 +177,7 @@ func (s *Server) readLogoutAnswer(r *http.Request, form url.Values) (session str
 // signOut ends this browser's session.
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request, l *logoutRequest, in *store.SignedIn) {
 	eventOf(r.Context()).account = in.AccountID
-	if err := s.store.EndLoginSession(r.Context(), in.AccountID, in.ID, in.AccountID); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := s.store.EndLoginSession(r.Context(), in.AccountID, in.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
 		s.failPage(w, r, err)
 		return
 	}
