@@ -56,17 +56,12 @@ func (s *Server) signUpByMail(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, err)
 		return
 	}
-	n := store.NewAccount{Email: form.Get("email"), Username: form.Get("username"),
+	n := store.NewAccount{Email: form.Get("email"), Username: localPart(form.Get("email")),
 		FirstName: form.Get("first_name"), LastName: form.Get("last_name"), Password: form.Get("password")}
-	if n.Username == "" {
-		n.Username = localPart(n.Email)
-	}
 	if problems := n.Problems(); len(problems) > 0 {
-		if !form.Has("username") {
-			delete(problems, "username") // it comes of the address, which has one then
-		}
+		delete(problems, "username") // it comes of the address, which has one then
 		s.showSignUp(w, r, http.StatusUnprocessableEntity, t,
-			pages.SignUp{Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, Username: form.Get("username"), Errors: problems})
+			pages.SignUp{Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, Errors: problems})
 		return
 	}
 	if err := s.mailSignUp(r.Context(), &n, t, markBrowser(w, r)); err != nil {

@@ -24,7 +24,7 @@ type Grant struct {
 	Audience       Words
 	Resource       Words
 	AuthTime       time.Time // when the person signed in; zero if nobody knows
-	AMR            Words `gorm:"column:amr"` // RFC 8176
+	AMR            Words     `gorm:"column:amr"` // RFC 8176
 	ACR            string
 	Claims         string // session claims, JSON
 	Actor          string // the act claim, JSON (RFC 8693 §4.1)
