@@ -39,6 +39,10 @@ func (s *Server) signedInHere(w http.ResponseWriter, r *http.Request) *store.Sig
 		s.failPage(w, r, err)
 		return nil
 	case in == nil:
+		if t, err := s.readTicketOf(pageAccount, r.URL.Query().Get("ticket")); err == nil && s.justEntered(t) {
+			s.failPage(w, r, errNoCookie())
+			return nil
+		}
 		s.goTo(w, "/signin", ticket{})
 		return nil
 	}

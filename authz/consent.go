@@ -28,7 +28,7 @@ func trusted(a *authorization) bool {
 }
 
 // askConsent shows what the client asks for, in words.
-func (s *Server) askConsent(w http.ResponseWriter, _ *http.Request, a *authorization, in *store.SignedIn) {
+func (s *Server) askConsent(w http.ResponseWriter, a *authorization, in *store.SignedIn) {
 	t := ticket{Asked: a.asked, Query: a.values.Encode(), Session: in.ID, Scope: a.scope.String()}
 	page := pages.Consent{Ticket: s.sealTicket(t), ClientName: clientName(a.client), Account: accountName(&in.Account), Scopes: a.scope, Audience: a.audience}
 	if u, err := url.Parse(a.redirectURI); err == nil {

@@ -47,7 +47,7 @@ func TestLinkAfterSigningInAsBefore(t *testing.T) {
 			t.Errorf("the sign-in page: %s", page.text)
 		}
 		wrong := b.follow("POST", "/signin", url.Values{"ticket": {page.hidden(t, "ticket")}, "email": {bossEmail}, "password": {"no"}})
-		if wrong.code != 401 || !strings.Contains(wrong.text, "works too") {
+		if wrong.code != 422 || !strings.Contains(wrong.text, "works too") {
 			t.Errorf("wrong password: %d %s", wrong.code, wrong.text)
 		}
 		ask := b.signInAs(wrong, bossEmail)

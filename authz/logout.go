@@ -67,7 +67,7 @@ func (s *Server) logoutParameters(w http.ResponseWriter, r *http.Request) (url.V
 	if err != nil || r.Method == http.MethodPost && len(form) > 0 {
 		return nil, invalidRequest("The address is not well-formed.")
 	}
-	if text := form.Get("ticket"); text != "" {
+	if text := form.Get("ticket"); text != "" && len(form) == 1 {
 		t, err := s.readTicketOf(pageLogout, text)
 		if err != nil {
 			return nil, err

@@ -185,7 +185,7 @@ const (
 func (s *Server) Handler() http.Handler {
 	base := s.base
 	routes := []route{
-		{base + "/oauth2/authorize", "GET, HEAD, POST", s.authorize, aRedirect},
+		{base + "/oauth2/authorize", "GET, POST", s.authorize, aRedirect}, // a HEAD would give a code,
 		{base + "/oauth2/token", "POST", s.token, forScripts},
 		{base + "/oauth2/introspect", "POST", s.introspect, 0},
 		{base + "/oauth2/revoke", "POST", s.revoke, forScripts},

@@ -135,7 +135,7 @@ func (s *Store) ProveEmail(ctx context.Context, l *OpenedLink, sessionID string)
 		}
 		done := tx.Model(&Account{}).Where("id = ? AND is_active AND auth_epoch = ? AND email_key = ?", l.Account.ID, l.AuthEpoch, l.Email).
 			Where("EXISTS (SELECT 1 FROM login_sessions s WHERE s.id = ? AND s.account_id = accounts.id AND s.ended_at IS NULL)", sessionID).
-			Update("email_state", EmailProven)
+			Updates(map[string]any{"email_state": EmailProven, "vouched": false})
 		if done.Error != nil {
 			return done.Error
 		}
@@ -163,7 +163,7 @@ func (s *Store) ProveFromOutside(ctx context.Context, l *OpenedLink, hash string
 			return err
 		}
 		before := &Account{ID: l.Account.ID, AuthEpoch: l.AuthEpoch}
-		if err := s.changeSignIn(tx, before, map[string]any{"password_hash": hash, "email_state": EmailProven}, ""); err != nil {
+		if err := s.changeSignIn(tx, before, map[string]any{"password_hash": hash, "email_state": EmailProven, "vouched": false}, ""); err != nil {
 			return err
 		}
 		unlinked, err := s.endSetUp(tx, before.ID)

@@ -38,9 +38,9 @@ const (
 		claimColumns + ` FROM login_sessions s JOIN accounts a ON a.id = s.account_id
 		 WHERE s.signature = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND a.is_active`
 
-	insertCode = `INSERT INTO codes (signature, grant_id, client_id, account_id, auth_epoch, login_session_id, redirect_uri,
+	insertCode = `INSERT INTO codes (signature, grant_id, client_id, account_id, auth_epoch, login_session_id, auth_time, amr, identity_id, redirect_uri,
 			code_challenge, nonce, scope, audience, resource, issued_at, expires_at, kept_until)
-		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14
+		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, s.auth_time, s.amr, s.identity_id, $6, $7, $8, $9, $10, $11, $12, $13, $14
 		  FROM login_sessions s JOIN accounts a ON a.id = s.account_id
 		 WHERE s.id = $4 AND s.ended_at IS NULL AND s.expires_at > $12 AND a.is_active AND a.auth_epoch = $5`
 
