@@ -57,8 +57,8 @@ func (s *Server) forgotPassword(w http.ResponseWriter, r *http.Request) {
 // mailReset sends a link to an active account with this address, whether it has
 // a password or not. For any other address it does the same to nobody.
 func (s *Server) mailReset(ctx context.Context, email string, t ticket, browser []byte) error {
-	if wait, err := s.store.AllowLink(ctx, store.LinkReset, email); err != nil || wait > 0 {
-		return err
+	if err := s.store.AllowLink(ctx, store.LinkReset, email); err != nil {
+		return unlessLimited(err)
 	}
 	link, row, err := s.newLink(store.LinkReset, "/reset", email, browser, resetLife, onward{Ticket: t})
 	if err != nil {

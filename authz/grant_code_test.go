@@ -131,7 +131,7 @@ func TestCodeEndsWithItsSignIn(t *testing.T) {
 		for name, end := range map[string]func() error{
 			"password changed": func() error { return w.store.SetPassword(ctx, w.account.ID, password) },
 			"session ended": func() error {
-				_, err := w.store.EndLoginSessions(ctx, w.account.ID, "", "operator")
+				_, err := w.store.EndLoginSessions(ctx, w.account.ID, "")
 				return err
 			},
 			"client disabled": func() error {

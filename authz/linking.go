@@ -140,12 +140,8 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 	defer s.mailPosted()
 	switch v {
 	case createProven, createBare:
-		wait, err := s.store.AllowSignUp(ctx, s.cfg.Limits.SignUp, eventOf(ctx).limitAddress())
-		if err != nil {
+		if err := s.store.AllowSignUp(ctx, s.cfg.Limits, eventOf(ctx).limitAddress()); err != nil {
 			return nil, err
-		}
-		if wait > 0 {
-			return nil, &store.LimitError{Wait: wait}
 		}
 		return s.store.CreateFederated(ctx, f, nil)
 	case claim:

@@ -168,7 +168,7 @@ func (s *Server) callbackByForm(w http.ResponseWriter, r *http.Request, p social
 // redeem has the adapter find out who came back. The ID token that it was told
 // by is used up: it is good for no exchange.
 func (s *Server) redeem(ctx context.Context, p social.Provider, d *departure, answer url.Values) (*social.Identity, error) {
-	forgive, err := s.store.AllowProvider(ctx, s.cfg.Limits, eventOf(ctx).limitAddress())
+	forgive, err := s.store.AllowAttempt(ctx, s.cfg.Limits, eventOf(ctx).limitAddress())
 	if err != nil {
 		return nil, err
 	}

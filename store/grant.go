@@ -23,8 +23,8 @@ type Grant struct {
 	Scope          Words
 	Audience       Words
 	Resource       Words
-	AuthTime       time.Time
-	AMR            Words `gorm:"column:amr"` // RFC 8176
+	AuthTime       time.Time // when the person signed in; zero if nobody knows
+	AMR            Words     `gorm:"column:amr"` // RFC 8176
 	ACR            string
 	Claims         string // session claims, JSON
 	Actor          string // the act claim, JSON (RFC 8693 §4.1)

@@ -40,17 +40,11 @@ type OpenedLink struct {
 // mailsPerHour is how many links of one purpose an address is sent.
 const mailsPerHour = 5
 
-// AllowLink counts one link of a purpose to an address, and returns how long to
-// wait if there were too many. Whoever is not signed in is told nothing of that,
-// or they could tell how often others ask.
-func (s *Store) AllowLink(ctx context.Context, purpose, email string) (wait time.Duration, err error) {
-	return s.Allow(ctx, Limit{mailsPerHour, time.Hour}, limitLink, purpose+" "+EmailKey(email))
-}
-
-// AllowOpening counts one link that somebody opens, together with the sign-ins
-// that failed from the address; forgive gives it back for one that works.
-func (s *Store) AllowOpening(ctx context.Context, l Limits, address string) (forgive func(), err error) {
-	return s.AllowProvider(ctx, l, address)
+// AllowLink counts one link of a purpose to an address, or returns a LimitError.
+// Whoever is not signed in is told nothing of that, or they could tell how often
+// others ask.
+func (s *Store) AllowLink(ctx context.Context, purpose, email string) error {
+	return s.allow(ctx, Limit{mailsPerHour, time.Hour}, limitLink, purpose+" "+EmailKey(email))
 }
 
 // AddLink writes a link and the mail that it is in, both or neither; older links

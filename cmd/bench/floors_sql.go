@@ -28,8 +28,9 @@ const (
 			SELECT $21, $1, $22, $23, $24, $25, $26 FROM g)
 		SELECT count(*) FROM g`
 
-	selectUser = `SELECT g.client_id, t.scope, ` + claimColumns + `
-		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id JOIN accounts a ON a.id = g.account_id
+	selectUser = `SELECT g.client_id, t.scope, CASE WHEN a.id IS NULL THEN '' ELSE g.subject END, coalesce(a.email, ''), a.email_key,
+			coalesce(a.email_state, ''), coalesce(a.username, ''), coalesce(a.first_name, ''), coalesce(a.last_name, '')
+		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id LEFT JOIN accounts a ON a.id = g.account_id
 		 WHERE t.signature = $1 AND t.revoked_at IS NULL AND t.expires_at > $2
 		   AND g.revoked_at IS NULL AND g.expires_at > $2`
 
