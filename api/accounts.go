@@ -55,12 +55,8 @@ type createAccountOutput struct {
 // sign-up, whatever comes of it: 409 tells that an address has an account.
 func (s *Server) createAccount(ctx context.Context, in *createAccountInput) (*createAccountOutput, error) {
 	ev := eventOf(ctx)
-	wait, err := s.store.AllowSignUp(ctx, s.cfg.Limits.SignUp, ev.block())
-	if err != nil {
+	if err := s.store.AllowSignUp(ctx, s.cfg.Limits, ev.block()); err != nil {
 		return nil, fmt.Errorf("count the sign-up: %w", err)
-	}
-	if wait > 0 {
-		return nil, tooMany(wait)
 	}
 	a, err := s.store.CreateUser(ctx, store.NewAccount{
 		Email: in.Body.Email, Username: in.Body.Username,

@@ -81,12 +81,12 @@ func (d *drf) countSignUp(r *http.Request, email string, wrong drfFieldErrors) e
 	if wrong["email"] != nil {
 		return nil
 	}
-	wait, err := d.store.AllowSignUp(ctx, d.cfg.Limits.SignUp, eventOf(ctx).block())
+	err := d.store.AllowSignUp(ctx, d.cfg.Limits, eventOf(ctx).block())
+	if limited := (*store.LimitError)(nil); errors.As(err, &limited) {
+		return drfThrottled(limited.Wait)
+	}
 	if err != nil {
 		return fmt.Errorf("count the sign-up: %w", err)
-	}
-	if wait > 0 {
-		return drfThrottled(wait)
 	}
 	if len(wrong) == 0 {
 		return nil // CreateUser will see

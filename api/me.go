@@ -93,12 +93,8 @@ func (s *Server) changePassword(ctx context.Context, in *changePasswordInput) (*
 	if err := store.CheckPassword(in.Body.NewPassword, a.Email, a.Username); err != nil {
 		return nil, refusedPassword(err)
 	}
-	wait, err := s.store.AllowPassword(ctx, s.cfg.Limits, a, eventOf(ctx).block())
-	if err != nil {
+	if err := s.store.AllowPassword(ctx, s.cfg.Limits, a, eventOf(ctx).block()); err != nil {
 		return nil, fmt.Errorf("count the guess: %w", err)
-	}
-	if wait > 0 {
-		return nil, tooMany(wait)
 	}
 	err = s.store.ChangePassword(ctx, store.Presence{AccountID: a.ID, RootID: principal(ctx).GrantID}, in.Body.OldPassword, in.Body.NewPassword, nil)
 	switch {

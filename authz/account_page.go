@@ -39,6 +39,10 @@ func (s *Server) signedInHere(w http.ResponseWriter, r *http.Request) *store.Sig
 		s.failPage(w, r, err)
 		return nil
 	case in == nil:
+		if t, err := s.readTicketOf(pageAccount, r.URL.Query().Get("ticket")); err == nil && s.lostCookie(r, t) {
+			s.failPage(w, r, errNoCookie())
+			return nil
+		}
 		s.goTo(w, "/signin", ticket{})
 		return nil
 	}
@@ -111,11 +115,11 @@ func (s *Server) endSessionForm(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch id {
 	case "":
-		err = orInvalid(nil)
+		err = errForm()
 	case "others":
-		_, err = s.store.EndLoginSessions(r.Context(), in.AccountID, in.ID, in.AccountID)
+		_, err = s.store.EndLoginSessions(r.Context(), in.AccountID, in.ID)
 	default:
-		err = s.store.EndLoginSession(r.Context(), in.AccountID, id, in.AccountID)
+		err = s.store.EndLoginSession(r.Context(), in.AccountID, id)
 	}
 	if err == nil && id == in.ID {
 		s.goTo(w, "/oauth2/logout", ticket{}) // where nobody is signed in any more
@@ -130,7 +134,7 @@ func (s *Server) revokeApplicationForm(w http.ResponseWriter, r *http.Request) {
 	if in == nil {
 		return
 	}
-	err := orInvalid(nil)
+	err := errForm()
 	if id := form.Get("client_id"); id != "" {
 		err = s.store.WithdrawConsent(r.Context(), in.AccountID, id)
 	}

@@ -158,7 +158,7 @@ func TestAccountPageRefusals(t *testing.T) {
 				t.Errorf("a notice of a %s ticket: %d %s", name, a.code, a.text)
 			}
 		}
-		if _, err := w.store.EndLoginSessions(t.Context(), w.account.ID, "", "operator"); err != nil {
+		if _, err := w.store.EndLoginSessions(t.Context(), w.account.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.store.DeleteAccount(t.Context(), w.account.ID, "operator"); err != nil {
@@ -187,7 +187,7 @@ func TestSessionsEndWithSignIns(t *testing.T) {
 				return w.store.Reactivate(ctx, w.account.ID)
 			}},
 			{"ended by the operator", func() error {
-				_, err := w.store.EndLoginSessions(ctx, w.account.ID, "", "operator")
+				_, err := w.store.EndLoginSessions(ctx, w.account.ID, "")
 				return err
 			}},
 			{"deleted", func() error { return w.store.DeleteAccount(ctx, w.account.ID, "operator") }},

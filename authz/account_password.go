@@ -100,8 +100,8 @@ func (s *Server) replacePassword(ctx context.Context, in *store.SignedIn, a *sto
 	if len(problems) > 0 {
 		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusUnprocessableEntity, fields: problems}
 	}
-	if wait, err := s.store.AllowPassword(ctx, s.cfg.Limits, a, eventOf(ctx).limitAddress()); err != nil || wait > 0 {
-		return orLimited(err, wait)
+	if err := s.store.AllowPassword(ctx, s.cfg.Limits, a, eventOf(ctx).limitAddress()); err != nil {
+		return err
 	}
 	told, err := s.notice(a, pages.PasswordChangedMail{Name: a.FirstName, Link: s.page("/forgot")})
 	if err != nil {

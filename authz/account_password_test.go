@@ -86,7 +86,7 @@ func TestChangePasswordRefusals(t *testing.T) {
 		gone := w.browser()
 		gone.signIn(gone.visit("GET", "/signin", nil))
 		in := gone.signedIn()
-		if _, err := w.store.EndLoginSessions(t.Context(), w.account.ID, "", w.account.ID); err != nil {
+		if _, err := w.store.EndLoginSessions(t.Context(), w.account.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.store.ChangePassword(t.Context(), in.Presence(), password, chosen, nil); err == nil {

@@ -23,7 +23,7 @@ const (
 // code; anyone else by way of the pages, with the request in a ticket.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	noStore(w.Header())
-	form, asked, err := s.authorizationParameters(w, r)
+	form, t, err := s.authorizationParameters(w, r)
 	if err != nil {
 		s.failPage(w, r, err)
 		return
@@ -33,14 +33,14 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, err)
 		return
 	}
-	a.asked = asked
-	if err := a.read(s, r.Context()); err != nil {
+	a.asked = t.Asked
+	if err := s.readAuthorization(r.Context(), a); err != nil {
 		s.refuse(w, r, a, err)
 		return
 	}
 	if r.Method == http.MethodPost {
 		// From another site's form the browser has sent no cookie; after a redirect it does.
-		s.goTo(w, "/oauth2/authorize", ticket{Asked: asked, Query: form.Encode()})
+		s.goTo(w, "/oauth2/authorize", ticket{Asked: t.Asked, Query: form.Encode()})
 		return
 	}
 	in, err := s.signedIn(r)
@@ -48,43 +48,50 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, a, err)
 		return
 	}
+	if in == nil && s.lostCookie(r, t) {
+		s.failPage(w, r, errNoCookie())
+		return
+	}
 	s.proceed(w, r, a, in)
 }
 
 // authorizationParameters reads the request out of the query, the body, or a
-// ticket that a page gives back.
-func (s *Server) authorizationParameters(w http.ResponseWriter, r *http.Request) (form url.Values, asked time.Time, err error) {
+// ticket that a page gives back: that stands alone, as a parameter of this name
+// may be anybody's.
+func (s *Server) authorizationParameters(w http.ResponseWriter, r *http.Request) (form url.Values, t ticket, err error) {
 	if r.Method == http.MethodPost {
 		form, err = readForm(w, r)
 	} else if form, err = url.ParseQuery(r.URL.RawQuery); err != nil {
 		err = invalidRequest("The address is not well-formed.")
 	}
 	if err != nil {
-		return nil, asked, err
+		return nil, t, err
 	}
-	if text := form.Get("ticket"); text != "" {
-		t, err := s.readTicket(text)
-		if err != nil {
-			return nil, asked, err
+	if text := form.Get("ticket"); text != "" && len(form) == 1 {
+		if t, err = s.readTicket(text); err == nil {
+			form, err = url.ParseQuery(t.Query)
 		}
-		form, err = url.ParseQuery(t.Query)
-		return form, t.Asked, err
+		return form, t, err
 	}
 	if len(form.Encode()) > maxRequest {
-		return nil, asked, &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusRequestEntityTooLarge, say: "The request of the application that sent you here is too long."}
+		return nil, t, &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusRequestEntityTooLarge, say: "The request of the application that sent you here is too long."}
 	}
 	for name, values := range form { // one without a value is as if it were not there (RFC 6749 §3.1)
 		if strings.Join(values, "") == "" {
 			delete(form, name)
 		}
 	}
-	return form, s.store.Now(), nil
+	return form, ticket{Asked: s.store.Now()}, nil
 }
 
 // proceed takes a checked request to its next step: signing in, consent, or the
 // answer.
 func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *authorization, in *store.SignedIn) {
 	silent := a.prompt.Has(promptNone)
+	if a.expectsAnother(in) && a.justSignedIn(in) { // and would again
+		s.refuse(w, r, a, &refusal{RFC6749Error: fosite.ErrLoginRequired, say: "Somebody else signed in than the id_token_hint tells of."})
+		return
+	}
 	if a.mustSignIn(in, s.store.Now()) {
 		if silent {
 			s.refuse(w, r, a, &refusal{RFC6749Error: fosite.ErrLoginRequired, say: "Nobody is signed in, or not recently enough."})
@@ -107,7 +114,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *authorizatio
 		s.refuse(w, r, a, &refusal{RFC6749Error: fosite.ErrConsentRequired, say: "The person must be asked first."})
 		return
 	}
-	s.askConsent(w, r, a, in)
+	s.askConsent(w, a, in)
 }
 
 // issueCode sends the browser back with a code.

@@ -121,8 +121,8 @@ func withoutPort(uri string) (string, bool) {
 	return u.String(), true
 }
 
-// read checks the rest of the request. Its errors go to the client.
-func (a *authorization) read(s *Server, ctx context.Context) (err error) {
+// readAuthorization checks the rest of the request. Its errors go to the client.
+func (s *Server) readAuthorization(ctx context.Context, a *authorization) (err error) {
 	form := a.values
 	for name, values := range form {
 		if err := checkParameter(name, values); err != nil {
@@ -138,19 +138,30 @@ func (a *authorization) read(s *Server, ctx context.Context) (err error) {
 	if err := a.readPrompt(); err != nil {
 		return err
 	}
-	if err := a.readTarget(s); err != nil {
+	if err := s.readTarget(a); err != nil {
 		return err
 	}
 	a.nonce, a.loginHint = form.Get("nonce"), form.Get("login_hint")
-	if hint := form.Get("id_token_hint"); hint != "" {
-		claims, err := s.readHint(ctx, hint)
-		if err != nil {
-			return err
-		}
-		if claims.Audience != a.client.ID {
-			return invalidRequest("The id_token_hint was issued to another client.")
-		}
+	return s.readExpected(ctx, a)
+}
+
+// readExpected reads whom the client expects to be signed in, by id_token_hint.
+// One that is no ID token of this client's, any more or ever, says nothing; but
+// without asking nobody can be the one who was meant.
+func (s *Server) readExpected(ctx context.Context, a *authorization) error {
+	hint := a.values.Get("id_token_hint")
+	if hint == "" {
+		return nil
+	}
+	claims, err := s.readHint(ctx, hint)
+	if refused := new(refusal); err != nil && !errors.As(err, &refused) {
+		return err
+	}
+	switch {
+	case err == nil && claims.Audience == a.client.ID:
 		a.subject = claims.Subject
+	case a.prompt.Has(promptNone):
+		return &refusal{RFC6749Error: fosite.ErrLoginRequired, say: "The id_token_hint is not an ID token of this client's that can be read now."}
 	}
 	return nil
 }
@@ -197,8 +208,18 @@ func (a *authorization) readProof() error {
 
 // readTarget reads scope and resource and bounds them by what the client is
 // registered for.
-func (a *authorization) readTarget(s *Server) (err error) {
+func (s *Server) readTarget(a *authorization) (err error) {
 	scope := scopesIn(a.values)
+	// Offline access is for clients that can refresh, and takes the person's
+	// consent now, or the operator's for everybody; or else it is ignored (OpenID
+	// Connect Core §11).
+	if !a.client.GrantTypes.Has(store.GrantRefreshToken) || !a.client.Scope.Has(store.ScopeOffline) || !a.prompt.Has(promptConsent) && !trusted(a) {
+		kept := slices.DeleteFunc(slices.Clone(scope), func(w string) bool { return w == store.ScopeOffline })
+		if len(kept) == 0 && len(scope) > 0 {
+			return invalidScope("The scope offline_access needs prompt=consent, and another scope beside it.")
+		}
+		scope = kept
+	}
 	audience, err := requestedAudience(a.values)
 	if err != nil {
 		return err
@@ -207,14 +228,6 @@ func (a *authorization) readTarget(s *Server) (err error) {
 		return err
 	}
 	a.resource = a.values["resource"]
-	// Offline access is for clients that can refresh, and takes the person's
-	// consent now, or the operator's for everybody (OpenID Connect Core §11).
-	if !a.client.GrantTypes.Has(store.GrantRefreshToken) || !a.prompt.Has(promptConsent) && !trusted(a) {
-		a.scope = slices.DeleteFunc(slices.Clone(a.scope), func(w string) bool { return w == store.ScopeOffline })
-	}
-	if len(a.scope) == 0 {
-		return invalidScope("The scope offline_access needs prompt=consent, and another scope beside it.")
-	}
 	return nil
 }
 
@@ -245,12 +258,26 @@ func (a *authorization) readPrompt() error {
 // the request can be answered.
 func (a *authorization) mustSignIn(in *store.SignedIn, now time.Time) bool {
 	switch {
-	case in == nil, a.subject != "" && a.subject != in.AccountID:
+	case in == nil, a.expectsAnother(in):
 		return true
-	case !in.AuthTime.Before(a.asked): // they just did
-		return false
+	case a.justSignedIn(in):
+		return a.maxAge != nil && now.Sub(in.AuthTime) > *a.maxAge+consentTime
 	case a.prompt.Has(promptLogin) || a.prompt.Has(promptSelectAccount):
 		return true
 	}
 	return a.maxAge != nil && now.Sub(in.AuthTime) > *a.maxAge
+}
+
+// consentTime is how long somebody who has signed in for a request may take over
+// what comes after, beyond its max_age.
+const consentTime = 5 * time.Minute
+
+func (a *authorization) justSignedIn(in *store.SignedIn) bool {
+	return in != nil && !in.AuthTime.Before(a.asked)
+}
+
+// expectsAnother tells whether the client means somebody else than who is signed
+// in.
+func (a *authorization) expectsAnother(in *store.SignedIn) bool {
+	return a.subject != "" && in != nil && a.subject != in.AccountID
 }

@@ -264,7 +264,7 @@ func TestAuthorizeTellsTheClient(t *testing.T) {
 			{"none together with another", []string{"prompt", "none login"}, "invalid_request"},
 			{"max_age below zero", []string{"max_age", "-1"}, "invalid_request"},
 			{"max_age that is no number", []string{"max_age", "1h"}, "invalid_request"},
-			{"hint that is no ID token", []string{"id_token_hint", "x.y.z"}, "invalid_request"},
+			{"silently, by a hint that is no ID token", []string{"id_token_hint", "x.y.z", "prompt", "none"}, "login_required"},
 			{"grant that the client lacks", []string{"client_id", "nocode", "scope", "read"}, "unauthorized_client"},
 			{"nobody signed in", []string{"prompt", "none"}, "login_required"},
 		} {
@@ -320,7 +320,7 @@ func TestAuthorizeAnswers(t *testing.T) {
 			t.Errorf("the only registered address, unnamed: %v", got)
 		}
 		for name, tolerated := range map[string][]string{
-			"acr_values": {"acr_values", "urn:x"}, "ui_locales": {"ui_locales", "de"}, "display": {"display", "page"}, "claims": {"claims", "{}"}, "anything": {"x", "<script>"},
+			"acr_values": {"acr_values", "urn:x"}, "ui_locales": {"ui_locales", "de"}, "display": {"display", "page"}, "a hint that cannot be read": {"id_token_hint", "x.y.z"}, "a ticket of their own": {"ticket", "x"}, "offline access without consent": {"scope", "openid offline_access"}, "claims": {"claims", "{}"}, "anything": {"x", "<script>"},
 		} {
 			if got := b.authorize(tolerated...).arrival(t); got.Get("code") == "" {
 				t.Errorf("%s: %v", name, got)
@@ -371,6 +371,17 @@ func TestPrompt(t *testing.T) {
 		other.signInAs(other.authorize(), "else@example.com")
 		if got := other.authorize("prompt", "none", "id_token_hint", hint).arrival(t); got.Get("error") != "login_required" {
 			t.Errorf("somebody else is signed in: %v", got)
+		}
+		w.clock.move(time.Minute)
+		page := other.authorize("id_token_hint", hint)
+		if page.code != 200 || strings.Contains(page.text, "else@example.com") {
+			t.Fatalf("the page for who is expected: %d %s", page.code, page.text)
+		}
+		if got := other.signInAs(page, "else@example.com").arrival(t); got.Get("error") != "login_required" {
+			t.Errorf("somebody else signs in: %v", got)
+		}
+		if got := other.signIn(other.authorize("id_token_hint", hint)).arrival(t); got.Get("code") == "" {
+			t.Errorf("who was expected signs in: %v", got)
 		}
 	})
 }
@@ -461,10 +472,10 @@ func TestSignInPage(t *testing.T) {
 			return b.visit("POST", "/signin", url.Values{"ticket": {page.hidden(t, "ticket")}, "email": {mail}, "password": {pass}})
 		}
 		unknown, wrong := post("nobody@example.com", "x-x-x-x-x-x"), post(email, "x-x-x-x-x-x")
-		if unknown.code != 401 || wrong.code != 401 || !sameButFor(unknown.text, wrong.text, "nobody@example.com", email) {
+		if unknown.code != 422 || wrong.code != 422 || !sameButFor(unknown.text, wrong.text, "nobody@example.com", email) {
 			t.Errorf("unknown and wrong differ: %d %s\n%d %s", unknown.code, unknown.text, wrong.code, wrong.text)
 		}
-		if a := post("", ""); a.code != 400 {
+		if a := post("", ""); a.code != 422 {
 			t.Errorf("empty form: %d", a.code)
 		}
 		if a := post(`"><script>alert(1)</script>`, "x"); strings.Contains(a.text, "<script>alert") {
@@ -487,6 +498,36 @@ func TestSignInPage(t *testing.T) {
 		w.clock.move(8 * 24 * time.Hour)
 		if got := b.authorize("prompt", "none").arrival(t); got.Get("error") != "login_required" {
 			t.Errorf("after a week without use: %v", got)
+		}
+	})
+}
+
+// TestMaxAgeHoldsUntilTheAnswer has somebody who signs in and then takes their
+// time to consent.
+func TestMaxAgeHoldsUntilTheAnswer(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		page := b.signIn(b.authorize("client_id", "partner", "max_age", "60"))
+		allow := url.Values{"ticket": {page.hidden(t, "ticket")}, "decision": {"allow"}}
+		w.clock.move(time.Hour)
+		b.follow("POST", "/consent", allow) // remembered, and yet:
+		if a := b.authorize("client_id", "partner", "max_age", "60"); a.code != 200 || !strings.Contains(a.text, `name="password"`) {
+			t.Errorf("an hour later: %d %s", a.code, a.text)
+		}
+	})
+}
+
+// TestBrowserWithoutCookies is told so, and not led in a circle.
+func TestBrowserWithoutCookies(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for name, page := range map[string]answer{"from a client": w.browser().authorize(), "by themselves": w.browser().visit("GET", "/signin", nil)} {
+			a := w.browser().visit("POST", "/signin", url.Values{"ticket": {page.hidden(t, "ticket")}, "email": {email}, "password": {password}})
+			if a = w.browser().visit("GET", a.header.Get("Location"), nil); a.code != 400 || strings.Contains(a.text, `name="password"`) {
+				t.Errorf("%s: %d to %q %s", name, a.code, a.header.Get("Location"), a.text)
+			}
+		}
+		if a := w.browser().visit("HEAD", "/oauth2/authorize?"+params().Encode(), nil); a.code != 405 {
+			t.Errorf("HEAD: %d", a.code)
 		}
 	})
 }

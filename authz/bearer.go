@@ -21,15 +21,15 @@ func (s *Server) person(r *http.Request, scope string) (*store.SubjectToken, err
 		return nil, err
 	}
 	if text == "" {
-		return nil, bearerError("", "Send an access token: Authorization: Bearer …")
+		return nil, errNoToken()
 	}
 	t := s.keys.verify(text, accessToken)
 	if t == nil {
-		return nil, bearerError("invalid_token", "The access token is unknown, expired or revoked.")
+		return nil, errTokenEnded()
 	}
 	who, err := s.store.SubjectToken(r.Context(), t.signature)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, bearerError("invalid_token", "The access token is unknown, expired or revoked.")
+		return nil, errTokenEnded()
 	}
 	if err != nil {
 		return nil, err
@@ -38,12 +38,12 @@ func (s *Server) person(r *http.Request, scope string) (*store.SubjectToken, err
 	ev.client, ev.account = who.ClientID, who.Subject
 	client, err := s.store.Client(r.Context(), who.ClientID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, bearerError("invalid_token", "The access token is unknown, expired or revoked.")
+		return nil, errTokenEnded()
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.allowOrigin(ev.header, r, client)
+	s.allowOrigin(r, client)
 	switch {
 	case len(who.TokenAudience) == 0 || !store.Words(s.cfg.AccountAudiences).Holds(who.TokenAudience):
 		return nil, bearerError("invalid_token", "The access token is not for this server alone (audience).")
@@ -60,7 +60,7 @@ func (s *Server) person(r *http.Request, scope string) (*store.SubjectToken, err
 func bearerToken(r *http.Request) (string, error) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) > 1 {
-		return "", invalidRequest("There is more than one Authorization header.")
+		return "", bearerError("invalid_request", "There is more than one Authorization header.")
 	}
 	kind, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(kind, "Bearer") {
@@ -83,21 +83,32 @@ func (s *Server) personNow(r *http.Request) (*store.SubjectToken, error) {
 	return who, nil
 }
 
-// bearerError refuses an access token (RFC 6750 §3.1); without a code there was
-// none.
+// bearerError refuses an access token (RFC 6750 §3.1).
 func bearerError(code, say string) error {
-	status, challenge := http.StatusUnauthorized, `Bearer realm="gatehouse"`
-	if code != "" {
-		challenge += `, error="` + code + `"`
-	}
+	status := http.StatusUnauthorized
 	switch code {
 	case "insufficient_scope":
 		status = http.StatusForbidden
 	case "invalid_request":
 		status = http.StatusBadRequest
 	}
+	return &refusal{RFC6749Error: &fosite.RFC6749Error{ErrorField: code, CodeField: status}, say: say, challenge: bearerChallenge(code)}
+}
+
+// errNoToken asks for an access token where there is none: that has no error
+// code (RFC 6750 §3.1).
+func errNoToken() error {
+	return bearerError("", "Send an access token in the header Authorization, after the word Bearer.")
+}
+
+func errTokenEnded() error {
+	return bearerError("invalid_token", "The access token is unknown, expired or revoked.")
+}
+
+// bearerChallenge is the value of WWW-Authenticate (RFC 6750 §3).
+func bearerChallenge(code string) string {
 	if code == "" {
-		code = "invalid_request"
+		return `Bearer realm="gatehouse"`
 	}
-	return &refusal{RFC6749Error: &fosite.RFC6749Error{ErrorField: code, CodeField: status}, say: say, challenge: challenge}
+	return `Bearer realm="gatehouse", error="` + code + `"`
 }

@@ -37,7 +37,7 @@ func (s *Server) authenticateClient(ctx context.Context, r *http.Request, form u
 	}
 	ev := eventOf(ctx)
 	ev.client = client.ID
-	s.allowOrigin(ev.header, r, client)
+	s.allowOrigin(r, client)
 	switch {
 	case client.Type == store.Public && c.hasSecret && c.secret != "":
 		return nil, invalidClient("This client is public and has no secret: send none.")

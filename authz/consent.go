@@ -28,7 +28,7 @@ func trusted(a *authorization) bool {
 }
 
 // askConsent shows what the client asks for, in words.
-func (s *Server) askConsent(w http.ResponseWriter, _ *http.Request, a *authorization, in *store.SignedIn) {
+func (s *Server) askConsent(w http.ResponseWriter, a *authorization, in *store.SignedIn) {
 	t := ticket{Asked: a.asked, Query: a.values.Encode(), Session: in.ID, Scope: a.scope.String()}
 	page := pages.Consent{Ticket: s.sealTicket(t), ClientName: clientName(a.client), Account: accountName(&in.Account), Scopes: a.scope, Audience: a.audience}
 	if u, err := url.Parse(a.redirectURI); err == nil {
@@ -51,8 +51,11 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a, err := s.requestOf(r, t)
-	if err != nil || a == nil {
-		s.failPage(w, r, orInvalid(err))
+	if err == nil && a == nil {
+		err = errForm()
+	}
+	if err != nil {
+		s.failPage(w, r, err)
 		return
 	}
 	in, err := s.signedIn(r)
@@ -68,7 +71,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 	case decision == "deny":
 		s.refuse(w, r, a, &refusal{RFC6749Error: fosite.ErrAccessDenied, say: "The person did not allow it."})
 	default:
-		s.failPage(w, r, orInvalid(nil))
+		s.failPage(w, r, errForm())
 	}
 }
 
@@ -80,11 +83,8 @@ func (s *Server) allow(w http.ResponseWriter, r *http.Request, a *authorization,
 	s.issueCode(w, r, a, in)
 }
 
-// orInvalid is err, or what is said of a form that is not one of ours.
-func orInvalid(err error) error {
-	if err != nil {
-		return err
-	}
+// errForm refuses a form that is not one of ours.
+func errForm() error {
 	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, page: pages.ErrorForm}
 }
 

@@ -7,7 +7,8 @@
 // by authz/pages.
 //
 //	server.go         Config, New, the route table
-//	edge.go           what every request passes: id, log event, panics, CORS, methods, forms from elsewhere
+//	edge.go           what every request passes: id, log event, panics, methods, forms from elsewhere
+//	cors.go           which pages of other origins may read an answer
 //	form.go           strict parsing of form bodies
 //	client_auth.go    client authentication, one function for all endpoints
 //	errors.go         from whatever went wrong to what the client, or the person, is told

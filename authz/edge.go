@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/ory/fosite"
-	"github.com/rs/cors"
 
 	"gatehouse/authz/pages"
 	"gatehouse/social"
@@ -33,6 +32,9 @@ type event struct {
 	reason   string
 	cause    error // what only the operator is told
 	header   http.Header
+
+	scripts    bool // those of other origins may call this route: forScripts
+	originHeld bool // allowOrigin has decided, as the client is known
 }
 
 type eventKey struct{}
@@ -78,7 +80,7 @@ func (s *Server) edge(rt route) http.Handler {
 		began := time.Now()
 		w := &statusWriter{ResponseWriter: rw}
 		h := w.Header()
-		ev := &event{id: uuid.NewString(), header: h, address: store.ClientAddress(r, s.cfg.TrustedProxies)}
+		ev := &event{id: uuid.NewString(), header: h, address: store.ClientAddress(r, s.cfg.TrustedProxies), scripts: rt.kind == forScripts}
 		h.Set("X-Request-Id", ev.id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
@@ -94,8 +96,13 @@ func (s *Server) edge(rt route) http.Handler {
 			s.write(r, rt.path, w.status, time.Since(began), ev)
 		}()
 		switch {
-		case rt.kind == forPages && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "":
+		case rt.kind == forScripts && isPreflight(r):
 			s.cors.HandlerFunc(w, r)
+		case rt.kind == forEverybody && isPreflight(r):
+			allowEverybody(h)
+			h.Set("Access-Control-Allow-Methods", rt.methods)
+			h.Set("Access-Control-Allow-Headers", "*")
+			w.WriteHeader(http.StatusNoContent)
 		case rt.methods != "" && !slices.Contains(methods, r.Method):
 			s.wrongMethod(w, r, rt)
 		case rt.kind == aPage && r.Method == http.MethodPost:
@@ -105,8 +112,11 @@ func (s *Server) edge(rt route) http.Handler {
 			}
 			rt.handler(w, r)
 		default:
-			if rt.kind == forPages {
+			switch rt.kind {
+			case forScripts:
 				h.Add("Vary", "Origin")
+			case forEverybody:
+				allowEverybody(h)
 			}
 			rt.handler(w, r)
 		}
@@ -120,6 +130,7 @@ func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request, rt route) {
 		s.failPage(w, r, &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusMethodNotAllowed, page: pages.ErrorMethod})
 		return
 	}
+	s.allowAnyClient(r)
 	writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request", "error_description": "Use " + rt.methods + " here."})
 }
 
@@ -189,41 +200,4 @@ func (s *Server) write(r *http.Request, path string, status int, took time.Durat
 		attrs = append(attrs, slog.String("cause", ev.cause.Error()))
 	}
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
-}
-
-// newCORS answers preflights, in which the browser does not say which client
-// it will be: any origin that some client registered may ask. The answer
-// itself goes to the client's own origins alone, see allowOrigin. Credentials
-// are never allowed, as no endpoint here takes a cookie.
-func (s *Server) newCORS() *cors.Cors {
-	return cors.New(cors.Options{
-		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
-			if slices.Contains(s.cfg.Origins, origin) {
-				return true, nil
-			}
-			known, err := s.store.OriginRegistered(r.Context(), origin)
-			if err != nil {
-				eventOf(r.Context()).cause = err
-			}
-			return known, nil
-		},
-		AllowedMethods:       []string{http.MethodGet, http.MethodPost, http.MethodDelete},
-		AllowedHeaders:       []string{"Authorization", "Content-Type"},
-		MaxAge:               600,
-		OptionsSuccessStatus: http.StatusNoContent,
-	})
-}
-
-// allowOrigin lets a page read the answer if its origin is the client's own or
-// the operator's. It is called as soon as the client is known, so that errors
-// can be read too.
-func (s *Server) allowOrigin(h http.Header, r *http.Request, client *store.Client) {
-	origin := r.Header.Get("Origin")
-	if origin == "" || strings.HasSuffix(r.URL.Path, "/oauth2/introspect") {
-		return
-	}
-	if client.Origins.Has(origin) || slices.Contains(s.cfg.Origins, origin) {
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate, X-Request-Id")
-	}
 }

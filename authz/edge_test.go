@@ -209,6 +209,74 @@ func TestCORS(t *testing.T) {
 	})
 }
 
+// A page must be able to read what it did wrong before it is known for whom it
+// asked, and no page what a client that is not its own is told.
+func TestPagesCanReadRefusals(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		const own, operator, foreign = "https://app.example.com", "https://operator.example.com", "https://evil.example.com"
+		token := w.login("tutorial").str("access_token") // of a client without origins
+		for _, tt := range []struct {
+			name, method, path, token string
+			code                      int
+			of                        map[string]bool
+		}{
+			{"userinfo without a token", "GET", "/oauth2/userinfo", "", 401, map[string]bool{own: true, operator: true}},
+			{"userinfo with a wrong token", "GET", "/oauth2/userinfo", "x", 401, map[string]bool{own: true, operator: true}},
+			{"userinfo for another client", "GET", "/oauth2/userinfo", token, 403, map[string]bool{operator: true}},
+			{"an account without a token", "GET", "/account/sessions", "", 401, map[string]bool{own: true, operator: true}},
+			{"an account for another client", "GET", "/account/sessions", token, 401, map[string]bool{operator: true}},
+			{"token without a client", "POST", "/oauth2/token", "", 400, map[string]bool{own: true, operator: true}},
+			{"token by another method", "GET", "/oauth2/token", "", 405, map[string]bool{own: true, operator: true}},
+			{"introspection", "POST", "/oauth2/introspect", "", 400, nil},
+		} {
+			for _, origin := range []string{own, operator, foreign, "null"} {
+				req, _ := http.NewRequest(tt.method, w.http.URL+tt.path, nil)
+				req.Header.Set("Origin", origin)
+				if tt.token != "" {
+					req.Header.Set("Authorization", "Bearer "+tt.token)
+				}
+				a := w.send(req)
+				want, exposed := "", ""
+				if tt.of[origin] {
+					want, exposed = origin, "Retry-After, WWW-Authenticate, X-Request-Id"
+				}
+				if a.code != tt.code || a.header.Get("Access-Control-Allow-Origin") != want || a.header.Get("Access-Control-Expose-Headers") != exposed {
+					t.Errorf("%s from %s: %d %v %s", tt.name, origin, a.code, a.header, a.text)
+				}
+			}
+		}
+	})
+}
+
+func TestAnyPageMayReadWhatIsPublic(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json"} {
+		for _, method := range []string{"OPTIONS", "GET"} {
+			req, _ := http.NewRequest(method, w.http.URL+path, nil)
+			req.Header.Set("Origin", "https://evil.example.com")
+			if method == "OPTIONS" {
+				req.Header.Set("Access-Control-Request-Method", "GET")
+				req.Header.Set("Access-Control-Request-Headers", "x-library")
+			}
+			a := w.send(req)
+			h := a.header
+			if h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" || (a.code == 204) != (method == "OPTIONS") ||
+				method == "OPTIONS" && (h.Get("Access-Control-Allow-Methods") != "GET, HEAD" || h.Get("Access-Control-Allow-Headers") != "*") {
+				t.Errorf("%s %s: %d %v", method, path, a.code, h)
+			}
+		}
+	}
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		req, _ := http.NewRequest("OPTIONS", w.http.URL+"/oauth2/userinfo", nil)
+		req.Header.Set("Origin", "https://app.example.com")
+		req.Header.Set("Access-Control-Request-Method", method)
+		req.Header.Set("Access-Control-Request-Headers", "authorization")
+		if a := w.send(req); a.code != 204 || a.header.Get("Access-Control-Allow-Origin") == "" {
+			t.Errorf("userinfo by %s: %d %v", method, a.code, a.header)
+		}
+	}
+}
+
 func TestForwardedAddressIsBelievedOfTrustedForwardersAlone(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		attempt := func(client, forwarded string) int {
@@ -458,6 +526,9 @@ func TestIssuerWithPath(t *testing.T) {
 	resp, err := http.Get(w.http.URL + "/.well-known/oauth-authorization-server/id") // RFC 8414 §3.1
 	if err != nil || resp.StatusCode != 200 {
 		t.Errorf("%v %v", resp, err)
+	}
+	if a := w.post("/id/nothing", "", nil); !strings.Contains(a.str("error_description"), " /.well-known/oauth-authorization-server/id.") {
+		t.Errorf("%d %s", a.code, a.text)
 	}
 	if a := w.post("/id/oauth2/token", "web", url.Values{"grant_type": {"client_credentials"}}); a.code != 200 {
 		t.Errorf("%d %s", a.code, a.text)

@@ -93,6 +93,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := refusalOf(err)
 	status := f.answered()
 	eventOf(r.Context()).refused(f)
+	s.allowAnyClient(r)
 	h := w.Header()
 	noStore(h)
 	if f.challenge == "" && status == http.StatusUnauthorized { // RFC 9110 §11.6.1
@@ -105,7 +106,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Retry-After", f.retryAfter())
 	}
 	body := struct {
-		Error       string `json:"error"`
+		Error       string `json:"error,omitempty"`
 		Description string `json:"error_description,omitempty"`
 		Reason      string `json:"reason,omitempty"`
 	}{f.ErrorField, f.description(), f.reason}
@@ -188,8 +189,14 @@ func (r *refusal) description() string {
 	return r.say
 }
 
-// refused notes what was answered.
-func (e *event) refused(f *refusal) { e.err, e.reason, e.cause = f.ErrorField, f.reason, f.cause }
+// refused notes what was answered. A cause that was noted before stays, unless
+// the refusal has its own.
+func (e *event) refused(f *refusal) {
+	e.err, e.reason = f.ErrorField, f.reason
+	if f.cause != nil {
+		e.cause = f.cause
+	}
+}
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/ory/fosite"
 
@@ -37,9 +36,10 @@ func (x exchangeGrant) fromProvider(ctx context.Context, req fosite.AccessReques
 	g.AccountID, g.Subject, g.Username = &known.Account.ID, known.Account.ID, known.Account.Email
 	g.IdentityID, g.Resource = &known.IdentityID, e.resource
 	g.AMR = store.Words{"fed"} // not of RFC 8176, which has no word for it
-	if g.AuthTime = earlier(g.AuthTime, identity.SignedInAt); identity.SignedInAt.IsZero() {
-		g.AuthTime = g.CreatedAt.Add(-freshSignIn - time.Second) // nobody knows: not just now
-	}
+
+	// Zero where the provider does not say: nobody is told a time, and it was not
+	// just now.
+	g.AuthTime = earlier(g.AuthTime, identity.SignedInAt)
 	if len(identity.MayAct) > 0 {
 		text, err := json.Marshal(claims{MayAct: identity.MayAct})
 		if err != nil {
@@ -66,7 +66,7 @@ func (s *Server) verified(ctx context.Context, p social.Provider, client *store.
 	forgive := func() {}
 	if t.Kind == social.AccessToken { // each is a call there
 		var err error
-		if forgive, err = s.store.AllowProvider(ctx, s.cfg.Limits, eventOf(ctx).limitAddress()); err != nil {
+		if forgive, err = s.store.AllowAttempt(ctx, s.cfg.Limits, eventOf(ctx).limitAddress()); err != nil {
 			return nil, err
 		}
 	}

@@ -59,9 +59,12 @@ func (x exchangeGrant) fromOwn(ctx context.Context, req fosite.AccessRequester, 
 }
 
 // forIDToken checks that the client may have an ID token for an access token:
-// one of its own sign-ins, with the scope openid. Nothing begins with it.
+// one of its own sign-ins, with the scope openid, at a client that can show that
+// it is itself. Nothing begins with it.
 func (x exchangeGrant) forIDToken(req fosite.AccessRequester, client *store.Client, subject *store.SubjectToken, e *exchange) error {
 	switch {
+	case client.IsPublic(): // who was shown its token could say to be it
+		return invalidRequest("An ID token is given to clients that keep a secret. A public one gets it when the person signs in, and with a refresh.")
 	case subject.ClientID != client.ID || subject.RootID != subject.ID:
 		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonAudience, say: "An ID token is given to the client that the person signed in at."}
 	case subject.AccountID == nil:

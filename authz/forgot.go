@@ -66,8 +66,8 @@ func (s *Server) forgotPassword(w http.ResponseWriter, r *http.Request) {
 // mailReset sends a link to an active account with this address, whether it has
 // a password or not. For any other address it does the same to nobody.
 func (s *Server) mailReset(ctx context.Context, email string, t ticket, browser []byte) error {
-	if wait, err := s.store.AllowLink(ctx, s.cfg.Limits, store.LinkReset, email); err != nil || wait > 0 {
-		return err // nil where there were too many: the answer tells nobody how often others asked
+	if err := s.store.AllowLink(ctx, s.cfg.Limits, store.LinkReset, email); err != nil {
+		return unlessLimited(err)
 	}
 	link, row, err := s.newLink(store.LinkReset, "/reset", email, browser, resetLife, onward{Ticket: t})
 	if err != nil {

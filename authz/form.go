@@ -16,6 +16,9 @@ import (
 	"gatehouse/store"
 )
 
+// mediaForm is what the parameters of a POST are sent as.
+const mediaForm = "application/x-www-form-urlencoded"
+
 const (
 	maxBody    = 64 << 10 // bytes
 	maxTargets = 20       // of resource, and of audience: they are compared with each other
@@ -54,7 +57,7 @@ func parseForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return nil, invalidRequest("Send the parameters in the body, not in the URL.")
 	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" || len(r.Header.Values("Content-Type")) > 1 ||
+	if err != nil || media != mediaForm || len(r.Header.Values("Content-Type")) > 1 ||
 		(params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {
 		return nil, invalidRequest("Send the parameters as application/x-www-form-urlencoded.")
 	}
@@ -79,8 +82,18 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// checkedForm holds the rules for parameters, in whatever form they came.
+// checkedForm holds the rules for parameters, in whatever form they came. There
+// is at least one.
 func checkedForm(form url.Values) (url.Values, error) {
+	form, err := checkedValues(form)
+	if err == nil && len(form) == 0 {
+		return nil, invalidRequest("The body has no parameters.")
+	}
+	return form, err
+}
+
+// checkedValues is checkedForm where there may be none.
+func checkedValues(form url.Values) (url.Values, error) {
 	for name, values := range form {
 		if err := checkParameter(name, values); err != nil {
 			return nil, err
@@ -89,9 +102,6 @@ func checkedForm(form url.Values) (url.Values, error) {
 		if form[name] = values; len(values) == 0 {
 			delete(form, name)
 		}
-	}
-	if len(form) == 0 {
-		return nil, invalidRequest("The body has no parameters.")
 	}
 	return form, nil
 }

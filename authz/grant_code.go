@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"regexp"
+	"slices"
 
 	"github.com/ory/fosite"
 
@@ -43,15 +44,20 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, req fosite.Ac
 	if err := g.check(ctx, client, req, p); err != nil {
 		return err
 	}
-	audience, err := narrowed(req.GetRequestedAudience(), p.Audience, client.Audience, invalidTarget("The code was not given for all of these audiences."))
-	if err != nil {
-		return err
+	registered := func(w store.Words, by store.Words) store.Words {
+		return slices.DeleteFunc(slices.Clone(w), func(one string) bool { return !by.Has(one) })
 	}
-	scope, err := narrowed(nil, p.Scope, client.Scope, nil)
-	if err != nil || len(scope) == 0 || len(audience) == 0 && len(p.Audience) > 0 {
+	scope, audience := registered(p.Scope, client.Scope), registered(p.Audience, client.Audience)
+	if len(scope) == 0 || len(audience) == 0 && len(p.Audience) > 0 {
 		return invalidGrant("This client is no longer registered for what the code was given for.")
 	}
 	g.fill(req, p, scope, audience)
+	if asked := store.Words(req.GetRequestedAudience()); len(asked) > 0 { // of the token alone: the grant keeps all (RFC 8707 §2.2)
+		if !audience.Holds(asked) {
+			return invalidTarget("The code was not given for all of these audiences.")
+		}
+		req.GetSession().(*store.Session).TokenAudience = asked
+	}
 	g.store.SpendCode(ctx, code.signature)
 	return nil
 }
@@ -65,14 +71,14 @@ func (g codeGrant) check(ctx context.Context, client *store.Client, req fosite.A
 	switch {
 	case p.ClientID != client.ID:
 		return invalidGrant("This code was given to another client.")
+	case named != p.RedirectURI && (p.RedirectURI != "" || !client.RedirectURIs.Has(named)):
+		return invalidGrant("The redirect_uri differs from the one that the code was sent to.")
+	case !codeVerifier.MatchString(verifier), subtle.ConstantTimeCompare([]byte(strict.EncodeToString(digest[:])), []byte(p.CodeChallenge)) != 1:
+		return invalidGrant("The code_verifier does not belong to the code_challenge.") // and whoever has the code alone ends nothing
 	case p.SpentAt != nil:
 		return g.replayed(ctx, p)
 	case !p.ExpiresAt.After(g.store.Now()) || p.SID == "" || p.Account.ID == "":
 		return errCodeEnded()
-	case named != p.RedirectURI && (p.RedirectURI != "" || !client.RedirectURIs.Has(named)):
-		return invalidGrant("The redirect_uri differs from the one that the code was sent to.")
-	case !codeVerifier.MatchString(verifier), subtle.ConstantTimeCompare([]byte(strict.EncodeToString(digest[:])), []byte(p.CodeChallenge)) != 1:
-		return invalidGrant("The code_verifier does not belong to the code_challenge.")
 	}
 	return nil
 }
@@ -87,9 +93,9 @@ func (g codeGrant) replayed(ctx context.Context, p *store.PresentedCode) error {
 		say: "This code was used before. As a precaution what it began has ended."}
 }
 
-// refused tells why a code that was good a moment ago could not be spent: its
+// whyUnspent tells why a code that was good a moment ago could not be spent: its
 // session ended, or somebody else was first with it.
-func (g codeGrant) refused(ctx context.Context, req fosite.AccessRequester) error {
+func (g codeGrant) whyUnspent(ctx context.Context, req fosite.AccessRequester) error {
 	code := g.keys.verify(req.GetRequestForm().Get("code"), authorizationCode)
 	p, err := g.store.PresentedCode(ctx, code.signature)
 	if errors.Is(err, store.ErrNotFound) {
@@ -111,15 +117,15 @@ func (g codeGrant) fill(req fosite.AccessRequester, p *store.PresentedCode, scop
 	g.begin(client, req)
 	session := req.GetSession().(*store.Session)
 	session.Account, session.Nonce, session.AuthEpoch = &p.Account, p.Nonce, p.AuthEpoch
-	grant := &session.Grant
-	grant.ID, grant.RootID, grant.AccountID, grant.Subject, grant.Username = p.GrantID, p.GrantID, &p.AccountID, p.AccountID, p.Account.Email
-	grant.Resource, grant.AuthTime, grant.AMR, grant.SID = p.Resource, p.AuthTime, p.AMR, p.SID
-	grant.IdentityID, grant.LoginSessionID = p.IdentityID, &p.LoginSessionID
+	made := &session.Grant
+	made.ID, made.RootID, made.AccountID, made.Subject, made.Username = p.GrantID, p.GrantID, &p.AccountID, p.AccountID, p.Account.Email
+	made.Resource, made.AuthTime, made.AMR, made.SID = p.Resource, p.AuthTime, p.AMR, p.SID
+	made.IdentityID, made.LoginSessionID = p.IdentityID, &p.LoginSessionID
 	req.SetID(p.GrantID)
 	if !scope.Has(store.ScopeOffline) {
 		session.NotAfter = p.AbsoluteAt // what is not allowed offline ends with the browser's session
 		session.AccessExpiresAt = notAfter(session, session.AccessExpiresAt)
-		grant.ExpiresAt = session.AccessExpiresAt
+		made.ExpiresAt = session.AccessExpiresAt
 	}
 }
 

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -77,6 +78,9 @@ func TestCodeReplayEndsWhatItBegan(t *testing.T) {
 		if a := w.redeem("partner", code); a.str("error") != "invalid_grant" || !w.active(first.str("access_token")) {
 			t.Errorf("somebody else's client: %s", a.text)
 		}
+		if a := w.redeem("site", code, "code_verifier", strings.Repeat("x", 43)); a.str("error") != "invalid_grant" || !w.active(first.str("access_token")) {
+			t.Errorf("who has the code and not its verifier: %s", a.text)
+		}
 		if a := w.redeem("site", code); a.str("error") != "invalid_grant" || a.str("reason") != "replayed" {
 			t.Errorf("%d %s", a.code, a.text)
 		}
@@ -127,7 +131,7 @@ func TestCodeEndsWithItsSignIn(t *testing.T) {
 		for name, end := range map[string]func() error{
 			"password changed": func() error { return w.store.SetPassword(ctx, w.account.ID, password) },
 			"session ended": func() error {
-				_, err := w.store.EndLoginSessions(ctx, w.account.ID, "", "operator")
+				_, err := w.store.EndLoginSessions(ctx, w.account.ID, "")
 				return err
 			},
 			"client disabled": func() error {
@@ -212,6 +216,8 @@ func TestIDTokenByExchange(t *testing.T) {
 			}
 			return v
 		}
+		page := b.authorize("client_id", "partner")
+		partnerCode := b.follow("POST", "/consent", url.Values{"ticket": {page.hidden(t, "ticket")}, "decision": {"allow"}}).arrival(t).Get("code")
 		grants := w.count(`SELECT count(*) FROM grants`)
 		got := w.token("site", form())
 		if got.code != 200 || got.str("issued_token_type") != typeIDToken || got.str("token_type") != "N_A" || got.str("refresh_token") != "" {
@@ -232,15 +238,53 @@ func TestIDTokenByExchange(t *testing.T) {
 			form   url.Values
 			want   string
 		}{
-			"another client":        {"backend", form(), "invalid_request"},
-			"more scope":            {"site", form("scope", "openid more"), "invalid_request"},
-			"an audience":           {"site", form("audience", "https://api.example.com"), "invalid_request"},
-			"without openid":        {"site", form("subject_token", w.redeem("site", b.code("scope", "read")).str("access_token")), "invalid_scope"},
-			"of a provider's token": {"web", form("subject_token", "x", "subject_issuer", "google"), "invalid_request"},
+			"another client":               {"backend", form(), "invalid_request"},
+			"a client that anybody can be": {"partner", form("subject_token", w.redeem("partner", partnerCode).str("access_token")), "invalid_request"},
+			"more scope":                   {"site", form("scope", "openid more"), "invalid_request"},
+			"an audience":                  {"site", form("audience", "https://api.example.com"), "invalid_request"},
+			"without openid":               {"site", form("subject_token", w.redeem("site", b.code("scope", "read")).str("access_token")), "invalid_scope"},
+			"of a provider's token":        {"web", form("subject_token", "x", "subject_issuer", "google"), "invalid_request"},
 		} {
 			if got := w.token(tt.client, tt.form); got.code != 400 || got.str("error") != tt.want {
 				t.Errorf("%s: %d %s", name, got.code, got.text)
 			}
+		}
+	})
+}
+
+// TestCodeForSeveralResources holds RFC 8707 §2.2: what a token is narrowed to
+// does not narrow the grant.
+func TestCodeForSeveralResources(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		audience := func(a answer) any { return w.introspect(a.str("access_token")).body["aud"] }
+		one, other := "https://api.example.com", "https://other.example.com"
+		a := w.redeem("site", w.browser().code("scope", "read offline_access"), "resource", one)
+		if got := fmt.Sprint(audience(a)); got != "["+one+"]" {
+			t.Errorf("narrowed: %s", got)
+		}
+		b := w.token("site", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.str("refresh_token")}, "resource": {other}})
+		if got := fmt.Sprint(audience(b)); got != "["+other+"]" {
+			t.Errorf("refreshed for the other: %s %s", got, b.text)
+		}
+		c := w.token("site", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {b.str("refresh_token")}})
+		if got := fmt.Sprint(audience(c)); got != "["+one+" "+other+"]" {
+			t.Errorf("refreshed for both: %s %s", got, c.text)
+		}
+	})
+}
+
+// TestCodeTellsOfItsOwnSignIn holds that signing in again meanwhile changes
+// nothing of a code that is under way.
+func TestCodeTellsOfItsOwnSignIn(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		began := w.store.Now()
+		code := b.code()
+		w.clock.move(30 * time.Second)
+		b.signIn(b.authorize("prompt", "login"))
+		var claims idToken
+		if err := w.judge(w.redeem("site", code).str("id_token"), "site").Claims(&claims); err != nil || claims.AuthTime >= began.Add(20*time.Second).Unix() {
+			t.Errorf("%+v %v", claims, err)
 		}
 	})
 }

@@ -51,7 +51,11 @@ func (g refreshGrant) present(ctx context.Context, old *token, req fosite.Access
 	if err := g.usable(ctx, p); err != nil {
 		return err
 	}
-	scope, err := narrowed(req.GetRequestedScopes(), p.Scope, client.Scope, invalidScope("A refresh cannot widen the scope."))
+	asked := store.Words(req.GetRequestedScopes())
+	if !p.Scope.Has(store.ScopeOffline) { // dropped at the authorization endpoint, where it was asked for as well (OpenID Connect Core §11)
+		asked = slices.DeleteFunc(asked, func(w string) bool { return w == store.ScopeOffline })
+	}
+	scope, err := narrowed(asked, p.Scope, client.Scope, invalidScope("A refresh cannot widen the scope."))
 	if err != nil {
 		return err
 	}
@@ -120,6 +124,11 @@ func (g refreshGrant) PopulateTokenEndpointResponse(ctx context.Context, req fos
 	old := g.keys.verify(req.GetRequestForm().Get("refresh_token"), refreshToken)
 	if !client.RotateRefresh {
 		return g.keep(ctx, old, client, session, resp)
+	}
+	if client.Scope.Has(store.ScopeOpenID) { // or the token would be spent, and the answer that there is no key
+		if _, err := g.signing.signer(ctx, client.IDTokenSignedResponseAlg); err != nil {
+			return err
+		}
 	}
 	done, access, refresh, err := g.rotate(ctx, old, client, session)
 	if errors.Is(err, store.ErrNotFound) && session.Presented == nil {

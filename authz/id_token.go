@@ -23,7 +23,7 @@ type idToken struct {
 	Audience  string   `json:"aud"`
 	ExpiresAt int64    `json:"exp"`
 	IssuedAt  int64    `json:"iat"`
-	AuthTime  int64    `json:"auth_time"`
+	AuthTime  int64    `json:"auth_time,omitempty"` // 0 where nobody knows
 	Nonce     string   `json:"nonce,omitempty"`
 	AtHash    string   `json:"at_hash,omitempty"`
 	AMR       []string `json:"amr,omitempty"`
@@ -83,7 +83,10 @@ func (s *Server) idToken(ctx context.Context, client *store.Client, grant *store
 	now := s.store.Now()
 	claims := idToken{
 		Issuer: s.cfg.Issuer, Subject: grant.Subject, Audience: client.ID, IssuedAt: now.Unix(), ExpiresAt: now.Add(idTokenLife).Unix(),
-		AuthTime: grant.AuthTime.Unix(), Nonce: nonce, AMR: grant.AMR, ACR: grant.ACR, SID: grant.SID, claimSet: claimsOf(account, scope),
+		Nonce: nonce, AMR: grant.AMR, ACR: grant.ACR, SID: grant.SID, claimSet: claimsOf(account, scope),
+	}
+	if !grant.AuthTime.IsZero() {
+		claims.AuthTime = grant.AuthTime.Unix()
 	}
 	if access != "" {
 		digest := sha256.Sum256([]byte(access)) // of both algorithms

@@ -105,7 +105,7 @@ func TestLinkIsRefused(t *testing.T) {
 			code                                  int
 			err, challenge                        string
 		}{
-			{"no token", "POST", "", "", form, good(), 401, "invalid_request", `Bearer realm="gatehouse"`},
+			{"no token", "POST", "", "", form, good(), 401, "", `Bearer realm="gatehouse"`},
 			{"refresh token", "POST", "", w.login("web").str("refresh_token"), form, good(), 401, "invalid_token", `error="invalid_token"`},
 			{"forged", "POST", "", "gth_at_x", form, good(), 401, "invalid_token", `error="invalid_token"`},
 			{"for another API", "POST", "", elsewhere, form, good(), 401, "invalid_token", `error="invalid_token"`},
@@ -179,6 +179,42 @@ func TestOnlyAFreshSignInAtTheProviderCounts(t *testing.T) {
 				t.Errorf("%s: %d %s", name, token.code, token.text)
 			} else if a := w.linkWith(token.str("access_token"), w.google(socialtest.TokenOptions{Sub: "new"}).IDToken); a.code != 401 || a.str("reason") != "interaction_required" {
 				t.Errorf("%s links: %d %s", name, a.code, a.text)
+			}
+		}
+	})
+}
+
+// Where a provider does not say when the person signed in there, nobody is told
+// a time (OpenID Connect Core §2), of any token that descends from it.
+func TestNoTimeOfSignInIsMadeUp(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.setClient("web", func(c *clientRow) { c.Scope = append(c.Scope, store.ScopeOpenID) })
+		for _, told := range []bool{false, true} {
+			at := any(nil)
+			if told {
+				at = time.Now().Add(-2 * time.Hour).Unix()
+			}
+			first := w.exchange("web", w.facebook(socialtest.TokenOptions{Sub: "8", Debug: map[string]any{"issued_at": at}}).AccessToken, typeAccessToken, "scope=openid+read&subject_issuer=facebook")
+			refreshed := w.refresh("web", first.str("refresh_token"))
+			passedOn := w.exchange("web", refreshed.str("access_token"), typeAccessToken, "scope=read")
+			again := w.exchange("web", refreshed.str("access_token"), typeAccessToken, "requested_token_type="+typeIDToken)
+			for name, token := range map[string]string{"first": first.str("id_token"), "refreshed": refreshed.str("id_token"), "exchanged": again.str("access_token")} {
+				var claims map[string]any
+				if err := w.judge(token, "web").Claims(&claims); err != nil {
+					t.Fatal(err)
+				}
+				if _, is := claims["auth_time"]; is != told {
+					t.Errorf("%s ID token, told %v: %v", name, told, claims)
+				}
+			}
+			for name, token := range map[string]string{"access token": refreshed.str("access_token"), "passed on": passedOn.str("access_token"), "refresh token": refreshed.str("refresh_token")} {
+				a := w.introspect(token)
+				if name == "refresh token" {
+					a = w.post("/oauth2/introspect", "web", url.Values{"token": {token}})
+				}
+				if got, is := a.body["auth_time"]; a.body["active"] != true || is != told || told && got != float64(at.(int64)) {
+					t.Errorf("introspection of %s, told %v: %s", name, told, a.text)
+				}
 			}
 		}
 	})

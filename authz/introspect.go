@@ -106,7 +106,7 @@ func (s *Server) appendActive(b []byte, t *store.ActiveToken, tok *token, all bo
 	}
 	b = appendMember(b, "iss", s.cfg.Issuer)
 	b = appendMember(b, "jti", tokenID(tok))
-	if t.Account {
+	if t.Account && !t.AuthTime.IsZero() {
 		b = appendTime(b, "auth_time", t.AuthTime)
 	}
 	if t.Actor != "" {

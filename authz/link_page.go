@@ -125,7 +125,7 @@ func (s *Server) decideLink(w http.ResponseWriter, r *http.Request) {
 	case decision == "deny":
 		s.endLink(w, r, t, "")
 	default:
-		s.failPage(w, r, orInvalid(nil))
+		s.failPage(w, r, errForm())
 	}
 }
 
@@ -168,7 +168,7 @@ func (s *Server) linkForm(w http.ResponseWriter, r *http.Request) {
 	p := s.redirecting(form.Get("provider"))
 	switch {
 	case p == nil:
-		s.failAccount(w, r, orInvalid(nil))
+		s.failAccount(w, r, errForm())
 	case !s.signedInNow(in):
 		s.goTo(w, "/signin", ticket{}) // and back
 	default:
@@ -204,7 +204,7 @@ func (s *Server) unlinkForm(w http.ResponseWriter, r *http.Request) {
 		s.goTo(w, "/signin", ticket{})
 		return
 	}
-	err := orInvalid(nil)
+	err := errForm()
 	if id := form.Get("id"); id != "" {
 		err = s.store.Unlink(r.Context(), in.Presence(), id)
 	}

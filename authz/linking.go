@@ -29,7 +29,10 @@ const (
 
 // decide is the whole policy of first sign-ins: what the provider says of the
 // address, and whose it is here (holder, nil for nobody's). An address decides
-// nothing unless the provider vouches for it; staff are never joined or claimed.
+// nothing unless the provider vouches for it; staff are never joined or claimed;
+// nor is anybody joined to an account whose address is proven by no more than the
+// word of a provider that is no authority for it: whoever has that provider's
+// word could be waiting there.
 func decide(id *social.Identity, holder *store.Holder, p social.Policy) verdict {
 	switch verified := id.Email != "" && id.EmailVerified; {
 	case !verified && p.SignUp == social.SignUpVerifiedOnly:
@@ -42,7 +45,7 @@ func decide(id *social.Identity, holder *store.Holder, p social.Policy) verdict 
 		return refuseDisabled
 	case holder.IsStaff || holder.IsSuperuser:
 		return linkRequired
-	case holder.EmailState == store.EmailProven && !holder.OtherSubject && (id.Authoritative || p.AutoLink):
+	case holder.EmailState == store.EmailProven && !holder.Vouched && !holder.OtherSubject && (id.Authoritative || p.AutoLink):
 		return join
 	case holder.EmailState == store.EmailUnproven && !holder.Returned && id.Authoritative:
 		return claim
@@ -128,7 +131,8 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 	}
 	f := store.Federated{
 		Provider: id.Provider, Subject: id.Subject, Email: id.Email, Verified: id.EmailVerified, LoginEmail: v == createProven || v == claim,
-		Username: id.Username, FirstName: id.FirstName, LastName: id.LastName, Actor: actor, Reason: string(v),
+		Authoritative: id.Authoritative,
+		Username:      id.Username, FirstName: id.FirstName, LastName: id.LastName, Actor: actor, Reason: string(v),
 	}
 	if f.Mail, err = s.verdictNotice(v, holder, id.Provider); err != nil {
 		return nil, err
@@ -136,12 +140,8 @@ func (s *Server) firstSignIn(ctx context.Context, id *social.Identity, p social.
 	defer s.mailPosted()
 	switch v {
 	case createProven, createBare:
-		wait, err := s.store.AllowSignUp(ctx, s.cfg.Limits.SignUp, eventOf(ctx).limitAddress())
-		if err != nil {
+		if err := s.store.AllowSignUp(ctx, s.cfg.Limits, eventOf(ctx).limitAddress()); err != nil {
 			return nil, err
-		}
-		if wait > 0 {
-			return nil, &store.LimitError{Wait: wait}
 		}
 		return s.store.CreateFederated(ctx, f, nil)
 	case claim:

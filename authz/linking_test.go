@@ -53,6 +53,8 @@ func TestDecide(t *testing.T) {
 		{"authority, unproven staff", authority, held(store.Account{EmailState: store.EmailUnproven, IsStaff: true}, false), open, linkRequired},
 		{"authority, unproven superuser", authority, held(store.Account{EmailState: store.EmailUnproven, IsSuperuser: true}, false), open, linkRequired},
 		{"authority, proven account", authority, proven, open, join},
+		{"authority, account proven by another provider's word", authority, held(store.Account{EmailState: store.EmailProven, Vouched: true}, false), open, linkRequired},
+		{"verified, account proven by another provider's word, auto", verified, held(store.Account{EmailState: store.EmailProven, Vouched: true}, false), auto, linkRequired},
 		{"authority, proven account with another subject", authority, held(store.Account{EmailState: store.EmailProven}, true), open, linkRequired},
 		{"authority, proven staff", authority, held(store.Account{EmailState: store.EmailProven, IsStaff: true}, false), open, linkRequired},
 		{"authority, proven superuser, auto", authority, held(store.Account{EmailState: store.EmailProven, IsSuperuser: true}, false), auto, linkRequired},

@@ -67,7 +67,7 @@ func (s *Server) logoutParameters(w http.ResponseWriter, r *http.Request) (url.V
 	if err != nil || r.Method == http.MethodPost && len(form) > 0 {
 		return nil, invalidRequest("The address is not well-formed.")
 	}
-	if text := form.Get("ticket"); text != "" {
+	if text := form.Get("ticket"); text != "" && len(form) == 1 {
 		t, err := s.readTicketOf(pageLogout, text)
 		if err != nil {
 			return nil, err
@@ -164,7 +164,7 @@ func (s *Server) readLogoutAnswer(r *http.Request, form url.Values) (session str
 		return "", nil, err
 	}
 	if form.Get("decision") != "sign_out" {
-		return "", nil, orInvalid(nil)
+		return "", nil, errForm()
 	}
 	asked, err := url.ParseQuery(t.Query)
 	if err != nil {
@@ -177,7 +177,7 @@ func (s *Server) readLogoutAnswer(r *http.Request, form url.Values) (session str
 // signOut ends this browser's session.
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request, l *logoutRequest, in *store.SignedIn) {
 	eventOf(r.Context()).account = in.AccountID
-	if err := s.store.EndLoginSession(r.Context(), in.AccountID, in.ID, in.AccountID); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := s.store.EndLoginSession(r.Context(), in.AccountID, in.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
 		s.failPage(w, r, err)
 		return
 	}

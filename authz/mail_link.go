@@ -69,12 +69,13 @@ func (s *Server) sendLink(ctx context.Context, row *store.OneTimeLink, dead bool
 	return err
 }
 
-// orLimited is err, or what is said to who must wait.
-func orLimited(err error, wait time.Duration) error {
-	if err != nil {
-		return err
+// unlessLimited is err, but of a limit that is not told: then nothing is sent,
+// and the answer is the same.
+func unlessLimited(err error) error {
+	if limited := (*store.LimitError)(nil); errors.As(err, &limited) {
+		return nil
 	}
-	return &store.LimitError{Wait: wait}
+	return err
 }
 
 // opened is a link that works, with what it goes on with.
@@ -99,7 +100,7 @@ func (o *opened) address() (email, username string) {
 // counts as a guess.
 func (s *Server) openLink(r *http.Request, text string, purposes ...string) (*opened, error) {
 	ctx := r.Context()
-	forgive, err := s.store.AllowOpening(ctx, s.cfg.Limits, eventOf(ctx).limitAddress())
+	forgive, err := s.store.AllowAttempt(ctx, s.cfg.Limits, eventOf(ctx).limitAddress())
 	if err != nil {
 		return nil, err
 	}

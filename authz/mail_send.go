@@ -135,6 +135,8 @@ func failureOf(err error) failure {
 	switch {
 	case errors.Is(err, errAddress), errors.Is(err, errNeedsUTF8):
 		return failure{reason: err.Error(), ofMessage: true, permanent: true}
+	case errors.Is(err, errFrom):
+		return failure{reason: err.Error()}
 	case errors.As(err, &sending):
 		f := failure{reason: sending.Reason.String(), code: sending.ErrorCode()}
 		switch sending.Reason {

@@ -228,6 +228,16 @@ func TestNothingInAMessageBecomesAHeaderOrACommand(t *testing.T) {
 	w.keepsQuiet()
 }
 
+func TestASenderThatCannotBeIsNamed(t *testing.T) {
+	w := newSender(t, storetest.SQLite(t), "starttls", nil, nil)
+	w.cfg.Mail.From = "nobody" // which New would have refused
+	w.put(hello)
+	w.round()
+	if log := w.log.String(); w.waiting() != 1 || !strings.Contains(log, `"reason":"mail cannot be sent from the address that mail.from is"`) || strings.Contains(log, "connect") {
+		t.Errorf("%d wait, %s", w.waiting(), log)
+	}
+}
+
 func TestRunSendsAtOnceAndStops(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		w := newSender(t, url, "starttls", nil, nil)

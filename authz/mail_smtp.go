@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	netmail "net/mail"
 	"net/url"
@@ -17,8 +16,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Neither has the address in it: they may be logged.
+// None has an address in it: they may be logged.
 var (
+	errFrom      = errors.New("mail cannot be sent from the address that mail.from is")
 	errAddress   = errors.New("mail cannot be sent to such an address")
 	errNeedsUTF8 = errors.New("the address needs SMTPUTF8 (RFC 6531), which the server does not have")
 )
@@ -50,8 +50,8 @@ func (s *Server) letter(id string, m Message) (*mail.Msg, error) {
 		return nil, err
 	}
 	l := mail.NewMsg(mail.WithNoDefaultUserAgent())
-	if err := l.From(s.cfg.Mail.From); err != nil {
-		return nil, fmt.Errorf("mail.from: %w", err)
+	if l.From(s.cfg.Mail.From) != nil {
+		return nil, errFrom
 	}
 	l.ToMailAddress(to)
 	l.Subject(strings.Map(func(r rune) rune {

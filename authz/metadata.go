@@ -70,7 +70,6 @@ func (s *Server) newMetadata() metadata {
 // path (OpenID Connect Discovery §4) and /.well-known/oauth-authorization-server
 // before it (RFC 8414 §3): one document.
 func (s *Server) serverMetadata(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	writeJSON(w, http.StatusOK, s.newMetadata())
 }

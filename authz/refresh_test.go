@@ -371,3 +371,36 @@ func TestRacingReplicasWithDifferentCurrentSecretsGiveOnePair(t *testing.T) {
 		}
 	})
 }
+
+// TestRefreshAsksAgainForWhatWasDropped is a client that always asks for
+// offline_access.
+func TestRefreshAsksAgainForWhatWasDropped(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		b.code()
+		page := b.authorize("client_id", "partner", "scope", "openid offline_access")
+		a := w.redeem("partner", b.follow("POST", "/consent", url.Values{"ticket": {page.hidden(t, "ticket")}, "decision": {"allow"}}).arrival(t).Get("code"))
+		again := w.token("partner", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.str("refresh_token")}, "scope": {"openid offline_access"}})
+		if again.code != 200 || again.str("scope") != "openid" {
+			t.Errorf("%d %s", again.code, again.text)
+		}
+	})
+}
+
+// TestRefreshSpendsNothingWhereNothingCanBeSigned has keys that cannot be read
+// for longer than the grace: nobody is taken for a thief afterwards.
+func TestRefreshSpendsNothingWhereNothingCanBeSigned(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		first := w.redeem("site", w.browser().code())
+		w.tamper(`UPDATE signing_keys SET kid = kid || 'x'`)
+		w.clock.move(10 * time.Second)
+		if a := w.refresh("site", first.str("refresh_token")); a.code != 503 {
+			t.Fatalf("%d %s", a.code, a.text)
+		}
+		w.tamper(`UPDATE signing_keys SET kid = substr(kid, 1, length(kid) - 1)`)
+		w.clock.move(grace + time.Minute)
+		if a := w.refresh("site", first.str("refresh_token")); a.code != 200 || a.str("id_token") == "" {
+			t.Errorf("after the grace: %d %s", a.code, a.text)
+		}
+	})
+}

@@ -175,20 +175,21 @@ type route struct {
 type routeKind int
 
 const (
-	forPages  routeKind = iota + 1 // scripts of a client's origin may call it, by CORS
-	aPage                          // a person does, whose forms come from this server alone
-	aRedirect                      // a person does, sent by another site
+	forScripts   routeKind = iota + 1 // scripts of a client's origin may call it, by CORS
+	forEverybody                      // scripts of any origin may read it
+	aPage                             // a person comes, whose forms are of this server alone
+	aRedirect                         // a person comes, sent by another site
 )
 
 // Handler is everything the public listener serves.
 func (s *Server) Handler() http.Handler {
 	base := s.base
 	routes := []route{
-		{base + "/oauth2/authorize", "GET, HEAD, POST", s.authorize, aRedirect},
-		{base + "/oauth2/token", "POST", s.token, forPages},
+		{base + "/oauth2/authorize", "GET, POST", s.authorize, aRedirect}, // a HEAD would give a code,
+		{base + "/oauth2/token", "POST", s.token, forScripts},
 		{base + "/oauth2/introspect", "POST", s.introspect, 0},
-		{base + "/oauth2/revoke", "POST", s.revoke, forPages},
-		{base + "/oauth2/userinfo", "GET, HEAD, POST", s.userinfo, forPages},
+		{base + "/oauth2/revoke", "POST", s.revoke, forScripts},
+		{base + "/oauth2/userinfo", "GET, HEAD, POST", s.userinfo, forScripts},
 		{base + "/signin", "GET, HEAD, POST", s.signIn, aPage},
 		{base + "/signup", "GET, HEAD, POST", s.signUp, aPage},
 		{base + "/verify", "GET, HEAD, POST", s.verifyAddress, aPage},
@@ -208,16 +209,16 @@ func (s *Server) Handler() http.Handler {
 		{base + "/account/link", "POST", s.linkForm, aPage},
 		{base + "/account/unlink", "POST", s.unlinkForm, aPage},
 		{base + "/account/revoke-application", "POST", s.revokeApplicationForm, aPage},
-		{base + "/account/sessions", "GET, HEAD, DELETE", s.sessions, forPages},
-		{base + "/account/sessions/{id}", "DELETE", s.endSession, forPages},
-		{base + "/account/consents", "GET, HEAD", s.consents, forPages},
-		{base + "/account/consents/{client_id}", "DELETE", s.withdrawConsent, forPages},
-		{base + "/account/identities", "GET, HEAD, POST", s.identities, forPages},
-		{base + "/account/identities/{id}", "DELETE", s.unlinkIdentity, forPages},
+		{base + "/account/sessions", "GET, HEAD, DELETE", s.sessions, forScripts},
+		{base + "/account/sessions/{id}", "DELETE", s.endSession, forScripts},
+		{base + "/account/consents", "GET, HEAD", s.consents, forScripts},
+		{base + "/account/consents/{client_id}", "DELETE", s.withdrawConsent, forScripts},
+		{base + "/account/identities", "GET, HEAD, POST", s.identities, forScripts},
+		{base + "/account/identities/{id}", "DELETE", s.unlinkIdentity, forScripts},
 		{base + "/providers/{provider}/deauthorize", "POST", s.deauthorize, 0},
-		{base + "/.well-known/openid-configuration", "GET, HEAD", s.serverMetadata, 0},
-		{"/.well-known/oauth-authorization-server" + base, "GET, HEAD", s.serverMetadata, 0},
-		{base + "/.well-known/jwks.json", "GET, HEAD", s.jwks, 0},
+		{base + "/.well-known/openid-configuration", "GET, HEAD", s.serverMetadata, forEverybody},
+		{"/.well-known/oauth-authorization-server" + base, "GET, HEAD", s.serverMetadata, forEverybody},
+		{base + "/.well-known/jwks.json", "GET, HEAD", s.jwks, forEverybody},
 		{"/livez", "GET, HEAD", s.livez, 0},
 		{"/readyz", "GET, HEAD", s.readyz, 0},
 	}
@@ -237,5 +238,5 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusNotFound, map[string]string{
-		"error": "not_found", "error_description": "There is nothing here. See /.well-known/oauth-authorization-server."})
+		"error": "not_found", "error_description": "There is nothing here. See /.well-known/oauth-authorization-server" + s.base + "."})
 }

@@ -75,7 +75,7 @@ func sessionOf(who *store.SubjectToken) string {
 func (s *Server) endOtherSessions(w http.ResponseWriter, r *http.Request) {
 	who, err := s.person(r, "write")
 	if err == nil {
-		_, err = s.store.EndLoginSessions(r.Context(), *who.AccountID, sessionOf(who), *who.AccountID)
+		_, err = s.store.EndLoginSessions(r.Context(), *who.AccountID, sessionOf(who))
 	}
 	s.ended(w, r, err, "")
 }
@@ -84,7 +84,7 @@ func (s *Server) endOtherSessions(w http.ResponseWriter, r *http.Request) {
 func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 	who, err := s.person(r, "write")
 	if err == nil {
-		err = s.store.EndLoginSession(r.Context(), *who.AccountID, mux.Vars(r)["id"], *who.AccountID)
+		err = s.store.EndLoginSession(r.Context(), *who.AccountID, mux.Vars(r)["id"])
 	}
 	s.ended(w, r, err, "This account has no such session, or it has ended.")
 }

@@ -41,7 +41,7 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 	t.Link = s.linkOf(r, t)
 	page.Ticket, page.Providers = s.sealTicket(t), s.waysIn(t)
 	page.SignUpURL, page.ForgotURL = s.withTicket("/signup", t), s.withTicket("/forgot", t)
-	if in != nil {
+	if in != nil && (a == nil || !a.expectsAnother(in)) {
 		page.Email, page.Reauthenticate = cmp.Or(page.Email, in.Account.Email), true
 	}
 	if t.Link != nil {
@@ -99,14 +99,14 @@ func (s *Server) checkPassword(w http.ResponseWriter, r *http.Request, email, pa
 		missing["password"] = pages.ProblemPasswordMissing
 	}
 	if len(missing) > 0 {
-		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, fields: missing}
+		return &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusUnprocessableEntity, fields: missing}
 	}
 	account, err := s.store.Login(r.Context(), s.cfg.Limits, email, password, eventOf(r.Context()).limitAddress())
 	if err == nil {
 		err = s.openSession(w, r, store.NewLoginSession{Account: account, AuthTime: s.store.Now(), AMR: store.Words{"pwd"}})
 	}
 	if errors.Is(err, store.ErrWrongPassword) || errors.Is(err, store.ErrNotFound) {
-		return &refusal{RFC6749Error: fosite.ErrInvalidGrant, status: http.StatusUnauthorized, page: pages.ProblemCredentials}
+		return &refusal{RFC6749Error: fosite.ErrInvalidGrant, status: http.StatusUnprocessableEntity, page: pages.ProblemCredentials}
 	}
 	return err
 }

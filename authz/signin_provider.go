@@ -83,7 +83,7 @@ func errNoPage() error {
 // asksAnew tells whether the person must show who they are even where somebody
 // remembers them.
 func (a *authorization) asksAnew() bool {
-	return a.maxAge != nil || a.prompt.Has(promptLogin) || a.prompt.Has(promptSelectAccount)
+	return a.maxAge != nil || a.subject != "" || a.prompt.Has(promptLogin) || a.prompt.Has(promptSelectAccount)
 }
 
 // sendTo sends the browser to a provider; it is to come back to cameBack.
@@ -168,7 +168,7 @@ func (s *Server) callbackByForm(w http.ResponseWriter, r *http.Request, p social
 // redeem has the adapter find out who came back. The ID token that it was told
 // by is used up: it is good for no exchange.
 func (s *Server) redeem(ctx context.Context, p social.Provider, d *departure, answer url.Values) (*social.Identity, error) {
-	forgive, err := s.store.AllowProvider(ctx, s.cfg.Limits, eventOf(ctx).limitAddress())
+	forgive, err := s.store.AllowAttempt(ctx, s.cfg.Limits, eventOf(ctx).limitAddress())
 	if err != nil {
 		return nil, err
 	}
@@ -232,13 +232,18 @@ func actorOf(t ticket) string {
 }
 
 // signedInAt is when they showed who they are, as far as the provider says. Where
-// it was asked to ask again, its adapter has seen to it.
+// it was asked to ask again, its adapter has seen to it; where it was not, nobody
+// knows, and it counts as too long ago for what needs a fresh sign-in.
 func (s *Server) signedInAt(d *departure, id *social.Identity) time.Time {
 	now := s.store.Now()
-	if d.Redirection.Fresh || id.SignedInAt.IsZero() {
+	if d.Redirection.Fresh {
 		return now
 	}
-	return earlier(now, id.SignedInAt)
+	notJustNow := now.Add(-freshSignIn - time.Second) // it may have remembered them for days
+	if id.SignedInAt.IsZero() {
+		return notJustNow
+	}
+	return earlier(notJustNow, id.SignedInAt)
 }
 
 // failAt says that a provider brought nobody in, there where another way can be

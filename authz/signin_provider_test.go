@@ -351,6 +351,32 @@ func TestProviderIsAskedAnew(t *testing.T) {
 }
 
 // TestProviderAndHost: nothing in a request decides where anybody is sent.
+// TestRememberedByAProviderIsNoFreshSignIn has somebody whom the provider knows
+// from days ago: that answers no request for a fresh sign-in, by whatever way they
+// came.
+func TestRememberedByAProviderIsNoFreshSignIn(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		asked := b.visit("GET", "/oauth2/authorize?"+params("prompt", "login").Encode(), nil)
+		if a := b.visit("GET", b.callback("google", graceEmail), nil); a.code != 303 {
+			t.Fatalf("%d %s", a.code, a.text)
+		}
+		ticket := strings.TrimPrefix(asked.header.Get("Location"), "/signin")
+		if a := b.visit("GET", "/oauth2/authorize"+ticket, nil); a.code != 303 || !strings.HasPrefix(a.header.Get("Location"), "/signin?") {
+			t.Errorf("prompt=login: %d to %q", a.code, a.header.Get("Location"))
+		}
+		if got := b.authorize("prompt", "none", "max_age", "60").arrival(t); got.Get("error") != "login_required" {
+			t.Errorf("max_age: %v", got)
+		}
+		if a := b.visit("POST", "/account/link", url.Values{"provider": {"facebook"}}); !strings.HasPrefix(a.header.Get("Location"), "/signin") {
+			t.Errorf("linking: %d to %q", a.code, a.header.Get("Location"))
+		}
+		if got := b.authorize().arrival(t); got.Get("code") == "" {
+			t.Errorf("a request that asks for nothing: %v", got)
+		}
+	})
+}
+
 func TestProviderAndHost(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.browser()
@@ -367,7 +393,7 @@ func TestProviderAndHost(t *testing.T) {
 			}
 		}
 		at := b.callback("google", graceEmail) + "&redirect_uri=https://evil.example&next=//evil.example"
-		if a := b.visit("GET", at, nil); a.code != 303 || a.header.Get("Location") != "/account" {
+		if a := b.visit("GET", at, nil); a.code != 303 || !strings.HasPrefix(a.header.Get("Location"), "/account?ticket=") {
 			t.Errorf("%d %s", a.code, a.header.Get("Location"))
 		}
 		for path, code := range map[string]int{"/signin/google?ticket=made-up": 400, "/signin/https:%2f%2fevil.example": 404, "/signin/nobody": 404,

@@ -112,7 +112,6 @@ func (s *Server) verifyOwn(ctx context.Context, token string, claims any) error 
 // is still good, those that sign, and those that will. It may be kept for
 // less than publishAhead.
 func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	keys, err := s.signing.published(r.Context())
 	if err != nil {
 		s.fail(w, r, err)

@@ -162,7 +162,7 @@ func publicKey(private crypto.Signer, algorithm string) (jose.JSONWebKey, error)
 	return public, nil
 }
 
-// openKey is newKey's inverse. It refuses a row that was changed in what the
+// openKey is sealKey's inverse. It refuses a row that was changed in what the
 // seal is bound to, or whose key is not one for its algorithm.
 func openKey(ring keyring, row store.SigningKey) (*openedKey, error) {
 	der, err := ring.open(atRest, keyContext(row.KID, row.Algorithm), row.PrivateKey)

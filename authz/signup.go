@@ -56,17 +56,12 @@ func (s *Server) signUpByMail(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, err)
 		return
 	}
-	n := store.NewAccount{Email: form.Get("email"), Username: form.Get("username"),
+	n := store.NewAccount{Email: form.Get("email"), Username: localPart(form.Get("email")),
 		FirstName: form.Get("first_name"), LastName: form.Get("last_name"), Password: form.Get("password")}
-	if n.Username == "" {
-		n.Username = localPart(n.Email)
-	}
 	if problems := n.Problems(); len(problems) > 0 {
-		if !form.Has("username") {
-			delete(problems, "username") // it comes of the address, which has one then
-		}
+		delete(problems, "username") // it comes of the address, which has one then
 		s.showSignUp(w, r, http.StatusUnprocessableEntity, t,
-			pages.SignUp{Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, Username: form.Get("username"), Errors: problems})
+			pages.SignUp{Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, Errors: problems})
 		return
 	}
 	if err := s.mailSignUp(r.Context(), &n, t, markBrowser(w, r)); err != nil {
@@ -88,15 +83,15 @@ func localPart(email string) string {
 // mailSignUp sends the link that makes the account, or to who has one already a
 // mail that says so, at the same cost.
 func (s *Server) mailSignUp(ctx context.Context, n *store.NewAccount, t ticket, browser []byte) error {
-	if wait, err := s.store.AllowSignUp(ctx, s.cfg.Limits.SignUp, eventOf(ctx).limitAddress()); err != nil || wait > 0 {
-		return orLimited(err, wait)
+	if err := s.store.AllowSignUp(ctx, s.cfg.Limits, eventOf(ctx).limitAddress()); err != nil {
+		return err
 	}
 	hash, err := s.store.Hasher().Hash(ctx, n.Password)
 	if err != nil {
 		return err
 	}
-	if wait, err := s.store.AllowLink(ctx, s.cfg.Limits, store.LinkSignUp, n.Email); err != nil || wait > 0 {
-		return err // nil where there were too many: the answer tells nobody how often others asked
+	if err := s.store.AllowLink(ctx, s.cfg.Limits, store.LinkSignUp, n.Email); err != nil {
+		return unlessLimited(err)
 	}
 	link, row, err := s.newLink(store.LinkSignUp, "/verify", n.Email, browser, signUpLife,
 		onward{Ticket: t, Newcomer: &newcomer{n.Email, n.Username, n.FirstName, n.LastName, hash}})

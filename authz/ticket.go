@@ -21,6 +21,7 @@ type ticket struct {
 	Session string    `json:"session,omitempty"` // who was asked, by the id of the login session
 	Scope   string    `json:"scope,omitempty"`   // for consent to what
 	Notice  string    `json:"notice,omitempty"`  // what the account's page says was done
+	Entered time.Time `json:"entered,omitzero"`  // when they signed in with it
 
 	Link *pendingLink `json:"link,omitempty"` // what they can link after signing in; see linkOf
 }
@@ -82,14 +83,25 @@ func (s *Server) withTicket(path string, t ticket) string {
 
 // wayOn is where somebody goes who has signed in.
 func (s *Server) wayOn(w http.ResponseWriter, t ticket) {
+	t.Entered = s.store.Now()
 	switch {
 	case t.Link != nil:
 		s.goTo(w, "/link", t)
 	case t.Query == "":
-		s.goTo(w, "/account", ticket{})
+		s.goTo(w, "/account", ticket{Page: pageAccount, Asked: t.Entered, Entered: t.Entered})
 	default:
 		s.goTo(w, "/oauth2/authorize", t)
 	}
+}
+
+// lostCookie tells whether somebody signed in a moment ago on the way here, and
+// their browser has kept no cookie of it.
+func (s *Server) lostCookie(r *http.Request, t ticket) bool {
+	return !t.Entered.IsZero() && s.store.Now().Sub(t.Entered) < 10*time.Second && len(r.CookiesNamed(cookieSession)) == 0
+}
+
+func errNoCookie() error {
+	return &refusal{RFC6749Error: fosite.ErrLoginRequired, page: pages.ErrorBrowser}
 }
 
 // targetsOf are where a form may lead in the end whose answer lets somebody go on
@@ -117,5 +129,5 @@ func (s *Server) requestOf(r *http.Request, t ticket) (*authorization, error) {
 		return nil, err
 	}
 	a.asked = t.Asked
-	return a, a.read(s, r.Context())
+	return a, s.readAuthorization(r.Context(), a)
 }

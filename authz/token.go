@@ -59,7 +59,7 @@ func (s *Server) overtaken(ctx context.Context, req fosite.AccessRequester, err 
 	case req.GetSession().(*store.Session).Imported != nil:
 		return errRefreshEnded()
 	case req.GetRequestForm().Get("grant_type") == store.GrantAuthorizationCode:
-		return codeGrant{s.grants}.refused(ctx, req)
+		return codeGrant{s.grants}.whyUnspent(ctx, req)
 	case req.GetSession().(*store.Session).Grant.AccountID == nil:
 		return invalidClient("Unknown client, or a wrong secret.")
 	}
@@ -236,6 +236,9 @@ func (g *grants) issue(ctx context.Context, req fosite.AccessRequester, resp fos
 	row := &store.AccessToken{
 		Signature: at.signature, GrantID: session.Grant.ID, Scope: session.Grant.Scope, Audience: session.Grant.Audience,
 		IssuedAt: now, ExpiresAt: session.AccessExpiresAt,
+	}
+	if session.TokenAudience != nil {
+		row.Audience = session.TokenAudience
 	}
 	resp.SetAccessToken(at.String())
 	resp.SetScopes(fosite.Arguments(session.Grant.Scope))

@@ -91,8 +91,8 @@ func (s *Server) sendVerification(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) mailVerification(ctx context.Context, in *store.SignedIn) error {
 	a := &in.Account
-	if wait, err := s.store.AllowLink(ctx, s.cfg.Limits, store.LinkVerify, a.Email); err != nil || wait > 0 {
-		return orLimited(err, wait)
+	if err := s.store.AllowLink(ctx, s.cfg.Limits, store.LinkVerify, a.Email); err != nil {
+		return err
 	}
 	link, row, err := s.newLink(store.LinkVerify, "/verify", a.Email, digestOf(in.ID), verifyLife, onward{})
 	if err != nil {

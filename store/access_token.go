@@ -35,7 +35,7 @@ type ActiveToken struct {
 	Actor     string
 	Claims    string
 	CNF       string
-	AuthTime  time.Time
+	AuthTime  time.Time // zero if nobody knows
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 }
@@ -103,20 +103,21 @@ func (s *Store) SubjectToken(ctx context.Context, signature []byte) (*SubjectTok
 // UserInfo is a live access token with the account that it speaks for.
 type UserInfo struct {
 	ClientID string
-	Scope    Words // the token's
-	Account  Account
+	Scope    Words   // the token's
+	Account  Account // id, address and names; empty if it speaks for none
 }
 
-// UserInfo finds a live access token of an account, or returns ErrNotFound. One
-// statement.
+// UserInfo finds a live access token, or returns ErrNotFound. One statement.
 func (s *Store) UserInfo(ctx context.Context, signature []byte) (*UserInfo, error) {
 	var u UserInfo
 	now := s.now()
-	err := s.read(ctx, `SELECT g.client_id, t.scope, `+claimColumns+`
-		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id JOIN accounts a ON a.id = g.account_id
+	a := &u.Account
+	err := s.read(ctx, `SELECT g.client_id, t.scope, CASE WHEN a.id IS NULL THEN '' ELSE g.subject END, coalesce(a.email, ''), a.email_key,
+			coalesce(a.email_state, ''), coalesce(a.username, ''), coalesce(a.first_name, ''), coalesce(a.last_name, '')
+		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id LEFT JOIN accounts a ON a.id = g.account_id
 		 WHERE t.signature = $1 AND t.revoked_at IS NULL AND t.expires_at > $2
 		   AND g.revoked_at IS NULL AND g.expires_at > $2`, signature, now).
-		Scan(append([]any{&u.ClientID, &u.Scope}, u.Account.claimColumns()...)...)
+		Scan(&u.ClientID, &u.Scope, &a.ID, &a.Email, &a.EmailKey, &a.EmailState, &a.Username, &a.FirstName, &a.LastName)
 	return &u, translate(err)
 }
 

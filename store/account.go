@@ -41,6 +41,7 @@ type Account struct {
 	AuthEpoch    int64
 	LastLoginAt  *time.Time
 	Returned     bool // signed in again after the first time
+	Vouched      bool // proven by the word of a provider alone that is no authority for the address
 	CreatedAt    time.Time
 }
 
@@ -197,7 +198,7 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, p AccountPatch) (*
 
 // MarkEmailProven says that the address is its owner's.
 func (s *Store) MarkEmailProven(ctx context.Context, id string) error {
-	return s.changeAccount(ctx, id, map[string]any{"email_state": EmailProven})
+	return s.changeAccount(ctx, id, map[string]any{"email_state": EmailProven, "vouched": false})
 }
 
 // Reactivate lets an account sign in again. What was revoked stays revoked.

@@ -20,7 +20,7 @@ const (
 type AuditEntry struct {
 	ID       string
 	Time     time.Time
-	Actor    string // a client or account id, or "cli"
+	Actor    string // a client or account id, or "cli", "server" or "browser" (no client had sent the person)
 	Action   string // noun.verb, e.g. "client.create"
 	Target   string
 	Outcome  string

@@ -18,6 +18,9 @@ type Code struct {
 	AccountID      string
 	AuthEpoch      int64
 	LoginSessionID string
+	AuthTime       time.Time // the session's when the code was given, as the next two
+	AMR            Words     `gorm:"column:amr"`
+	IdentityID     *string
 	RedirectURI    string // as the request named it; empty if it did not
 	CodeChallenge  string // RFC 7636 §4.2, S256
 	Nonce          string // OpenID Connect Core §3.1.2.1
@@ -35,9 +38,9 @@ const codeKept = 24 * time.Hour
 // AddCode writes a code of a live session. ErrNotFound if the session has ended
 // or the account is no longer as it was read. One statement.
 func (s *Store) AddCode(ctx context.Context, c *Code) error {
-	n, err := s.exec(ctx, `INSERT INTO codes (signature, grant_id, client_id, account_id, auth_epoch, login_session_id, redirect_uri,
+	n, err := s.exec(ctx, `INSERT INTO codes (signature, grant_id, client_id, account_id, auth_epoch, login_session_id, auth_time, amr, identity_id, redirect_uri,
 			code_challenge, nonce, scope, audience, resource, issued_at, expires_at, kept_until)
-		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14
+		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, s.auth_time, s.amr, s.identity_id, $6, $7, $8, $9, $10, $11, $12, $13, $14
 		  FROM login_sessions s JOIN accounts a ON a.id = s.account_id
 		 WHERE s.id = $4 AND s.ended_at IS NULL AND s.expires_at > $12 AND a.is_active AND a.auth_epoch = $5`,
 		c.Signature, c.GrantID, c.ClientID, c.LoginSessionID, c.AuthEpoch, c.RedirectURI, c.CodeChallenge, c.Nonce,
@@ -54,33 +57,30 @@ func (s *Store) AddCode(ctx context.Context, c *Code) error {
 // PresentedCode is what the database knows of a code that a client shows.
 type PresentedCode struct {
 	Code
-	SID        string // the session's, as the rest
-	AuthTime   time.Time
-	AMR        Words
-	IdentityID *string
-	AbsoluteAt time.Time
-	Account    Account // what claims are made of
+	SID        string    // the session's
+	AbsoluteAt time.Time // likewise
+	Account    Account   // what claims are made of
 }
 
 // PresentedCode reads a code in whatever state it is, or returns ErrNotFound. If
 // its session or its account are gone, those members are zero. One statement.
 func (s *Store) PresentedCode(ctx context.Context, signature []byte) (*PresentedCode, error) {
 	p := PresentedCode{Code: Code{Signature: signature}}
-	var sid, amr, email, state, username, first, last *string
-	var authTime, absolute *time.Time
+	var sid, email, state, username, first, last *string
+	var absolute *time.Time
 	err := s.read(ctx, `SELECT c.grant_id, c.client_id, c.account_id, c.auth_epoch, c.login_session_id, c.redirect_uri, c.code_challenge,
 			c.nonce, c.scope, c.audience, c.resource, c.issued_at, c.spent_at, c.expires_at,
-			s.sid, s.auth_time, s.amr, s.identity_id, s.absolute_at, a.email, a.email_key, a.email_state, a.username, a.first_name, a.last_name
+			c.auth_time, c.amr, c.identity_id, s.sid, s.absolute_at, a.email, a.email_key, a.email_state, a.username, a.first_name, a.last_name
 		  FROM codes c LEFT JOIN login_sessions s ON s.id = c.login_session_id AND s.ended_at IS NULL
 		  LEFT JOIN accounts a ON a.id = c.account_id WHERE c.signature = $1`, signature).
 		Scan(&p.GrantID, &p.ClientID, &p.AccountID, &p.AuthEpoch, &p.LoginSessionID, &p.RedirectURI, &p.CodeChallenge,
 			&p.Nonce, &p.Scope, &p.Audience, &p.Resource, &p.IssuedAt, &p.SpentAt, &p.ExpiresAt,
-			&sid, &authTime, &amr, &p.IdentityID, &absolute, &email, &p.Account.EmailKey, &state, &username, &first, &last)
+			&p.AuthTime, &p.AMR, &p.IdentityID, &sid, &absolute, &email, &p.Account.EmailKey, &state, &username, &first, &last)
 	if err != nil {
 		return nil, translate(err)
 	}
 	if sid != nil {
-		p.SID, p.AuthTime, p.AMR, p.AbsoluteAt = *sid, *authTime, ParseWords(*amr), *absolute
+		p.SID, p.AbsoluteAt = *sid, *absolute
 	}
 	if email != nil {
 		a := &p.Account

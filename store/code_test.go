@@ -36,7 +36,7 @@ func TestCodeNeedsALiveSession(t *testing.T) {
 		stale := codeOf(s, in, "web")
 		stale.AuthEpoch--
 		over := atBrowser(t, s, bo, nil)
-		if err := s.EndLoginSession(ctx, bo.ID, over.ID, bo.ID); err != nil {
+		if err := s.EndLoginSession(ctx, bo.ID, over.ID); err != nil {
 			t.Fatal(err)
 		}
 		for name, c := range map[string]*store.Code{"another epoch": stale, "a session that has ended": codeOf(s, over, "web")} {
@@ -52,7 +52,7 @@ func TestCodeNeedsALiveSession(t *testing.T) {
 		if err != nil || p.AccountID != bo.ID || p.SID != in.SID || p.Account.Email != bo.Email || p.RedirectURI != c.RedirectURI || p.SpentAt != nil {
 			t.Errorf("%+v, %v", p, err)
 		}
-		if err := s.EndLoginSession(ctx, bo.ID, in.ID, bo.ID); err != nil {
+		if err := s.EndLoginSession(ctx, bo.ID, in.ID); err != nil {
 			t.Fatal(err)
 		}
 		if p, err := s.PresentedCode(ctx, c.Signature); err != nil || p.SID != "" {

@@ -65,7 +65,7 @@ func TestConsentNeedsWhoGivesIt(t *testing.T) {
 		clientsOf(t, s, "web")
 		bo := user(t, s, "bo@example.com")
 		over, in := atBrowser(t, s, bo, nil), atBrowser(t, s, bo, nil)
-		if err := s.EndLoginSession(ctx, bo.ID, over.ID, bo.ID); err != nil {
+		if err := s.EndLoginSession(ctx, bo.ID, over.ID); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Consent(ctx, over, "web", store.Words{"openid"}); !errors.Is(err, store.ErrNotFound) {

@@ -23,8 +23,8 @@ type Grant struct {
 	Scope          Words
 	Audience       Words
 	Resource       Words
-	AuthTime       time.Time
-	AMR            Words `gorm:"column:amr"` // RFC 8176
+	AuthTime       time.Time // when the person signed in; zero if nobody knows
+	AMR            Words     `gorm:"column:amr"` // RFC 8176
 	ACR            string
 	Claims         string // session claims, JSON
 	Actor          string // the act claim, JSON (RFC 8693 §4.1)
@@ -48,6 +48,7 @@ type Session struct {
 	Account          *Account          // by the code grant alone: what claims are made of
 	Nonce            string            // likewise (OpenID Connect Core §2)
 	NotAfter         time.Time         // likewise: the grant's latest end; zero for none
+	TokenAudience    Words             // likewise: the first access token's, where that is less than the grant's
 	IssuedType       string            // by token exchange alone (RFC 8693 §2.2.1)
 }
 

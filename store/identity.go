@@ -79,6 +79,7 @@ type Federated struct {
 	Email             string // as the provider says it
 	Verified          bool
 	LoginEmail        bool // it becomes the account's login address, proven
+	Authoritative     bool // the provider is the authority for it
 	Username          string
 	FirstName         string
 	LastName          string
@@ -107,7 +108,7 @@ func (s *Store) CreateFederated(ctx context.Context, f Federated, claimed *Accou
 	}
 	if f.LoginEmail {
 		key := EmailKey(f.Email)
-		a.Email, a.EmailKey, a.EmailState = strings.TrimSpace(f.Email), &key, EmailProven
+		a.Email, a.EmailKey, a.EmailState, a.Vouched = strings.TrimSpace(f.Email), &key, EmailProven, !f.Authoritative
 	}
 	known := &SignIn{newID(), f.Email, f.Verified, *a}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
@@ -162,7 +163,7 @@ func (s *Store) retire(tx *gorm.DB, f *Federated, a *Account, successor string) 
 func (s *Store) JoinIdentity(ctx context.Context, f Federated, a *Account) (*SignIn, error) {
 	known := &SignIn{newID(), f.Email, f.Verified, *a}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := s.lockAccount(tx, "id = ? AND auth_epoch = ? AND is_active AND NOT is_staff AND NOT is_superuser AND email_state = ? AND email_key = ?",
+		if err := s.lockAccount(tx, "id = ? AND auth_epoch = ? AND is_active AND NOT is_staff AND NOT is_superuser AND NOT vouched AND email_state = ? AND email_key = ?",
 			a.ID, a.AuthEpoch, EmailProven, EmailKey(f.Email)); err != nil {
 			return err
 		}

@@ -96,48 +96,42 @@ const (
 		coalesce((SELECT count FROM limits WHERE key = $1 AND slot + 1 = $2), 0)`
 )
 
-// Allow counts one event and returns how long to wait if there were too many;
-// the event is then not to happen.
-func (s *Store) Allow(ctx context.Context, l Limit, kind byte, subject string) (time.Duration, error) {
+// allow counts one event, or returns a LimitError if there were too many: the
+// event is then not to happen. All methods named Allow… do so.
+func (s *Store) allow(ctx context.Context, l Limit, kind byte, subject string) error {
 	if l.Max == 0 {
-		return 0, nil
+		return nil
 	}
 	now := s.now()
 	k := l.at(kind, subject, now)
 	var n, before int64
 	err := s.readWrite(ctx, countEvent, l.args(k, now)...).Scan(&n)
 	if !errors.Is(err, sql.ErrNoRows) {
-		return 0, err
+		return err
 	}
 	if err := s.read(ctx, countsNow, k.key, k.slot).Scan(&n, &before); err != nil {
-		return 0, err
+		return err
 	}
-	return l.wait(now, n, before), nil
+	return &LimitError{l.wait(now, n, before)}
 }
 
 // AllowSignUp counts one sign-up from an address.
-func (s *Store) AllowSignUp(ctx context.Context, l Limit, address string) (time.Duration, error) {
-	return s.Allow(ctx, l, limitSignUp, address)
+func (s *Store) AllowSignUp(ctx context.Context, l Limits, address string) error {
+	return s.allow(ctx, l.SignUp, limitSignUp, address)
 }
 
 // AllowForm counts one form of the public pages.
 func (s *Store) AllowForm(ctx context.Context, l Limits, address string) error {
-	wait, err := s.Allow(ctx, l.Forms, limitForm, address)
-	if err == nil && wait > 0 {
-		err = &LimitError{wait}
-	}
-	return err
+	return s.allow(ctx, l.Forms, limitForm, address)
 }
 
-// AllowProvider counts one token that a provider must be asked about, together
-// with the sign-ins that failed from the address; forgive gives it back to one
-// that was good.
-func (s *Store) AllowProvider(ctx context.Context, l Limits, address string) (forgive func(), err error) {
+// AllowAttempt counts one thing that whoever brings it may only guess at, a
+// provider's token or answer that the provider must be asked about or a mailed
+// link, together with the sign-ins that failed from the address; forgive gives
+// it back to one that was good.
+func (s *Store) AllowAttempt(ctx context.Context, l Limits, address string) (forgive func(), err error) {
 	k := l.PasswordAddress.at(limitAddress, address, s.now())
-	wait, err := s.Allow(ctx, l.PasswordAddress, limitAddress, address)
-	if err == nil && wait > 0 {
-		err = &LimitError{wait}
-	}
+	err = s.allow(ctx, l.PasswordAddress, limitAddress, address)
 	return func() { s.giveBack(ctx, k) }, err
 }
 
@@ -147,8 +141,11 @@ const recordsPerHour = 5
 // AuditRefusal is Audit for what somebody without an account can repeat at will:
 // each subject has a few records an hour.
 func (s *Store) AuditRefusal(ctx context.Context, subject, actor, action, target string, detail map[string]any) error {
-	wait, err := s.Allow(ctx, Limit{recordsPerHour, time.Hour}, limitRecord, action+" "+subject)
-	if err != nil || wait > 0 {
+	err := s.allow(ctx, Limit{recordsPerHour, time.Hour}, limitRecord, action+" "+subject)
+	if limited := (*LimitError)(nil); errors.As(err, &limited) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	return s.Audit(ctx, actor, action, target, Refused, detail)
@@ -157,15 +154,15 @@ func (s *Store) AuditRefusal(ctx context.Context, subject, actor, action, target
 // AllowPassword counts one guess at the password of someone who is signed in,
 // together with the sign-ins that failed from the address and at the account.
 // A right one counts too.
-func (s *Store) AllowPassword(ctx context.Context, l Limits, a *Account, address string) (time.Duration, error) {
+func (s *Store) AllowPassword(ctx context.Context, l Limits, a *Account, address string) error {
 	subject := a.ID
 	if a.EmailKey != nil {
 		subject = *a.EmailKey // what Login counts by
 	}
-	if wait, err := s.Allow(ctx, l.PasswordAddress, limitAddress, address); wait > 0 || err != nil {
-		return wait, err
+	if err := s.allow(ctx, l.PasswordAddress, limitAddress, address); err != nil {
+		return err
 	}
-	return s.Allow(ctx, l.PasswordAccount, limitAccount, subject)
+	return s.allow(ctx, l.PasswordAccount, limitAccount, subject)
 }
 
 // readWrite runs a writing statement that returns at most one row.

@@ -158,9 +158,9 @@ const maxSessions = 200
 
 // EndLoginSession ends one of an account's sessions, and the grants born of it
 // unless they may go on offline (OpenID Connect Core §11). ErrNotFound if the
-// account has no such session, or it has ended. With an empty actor the caller
-// puts it on record.
-func (s *Store) EndLoginSession(ctx context.Context, accountID, id, actor string) error {
+// account has no such session, or it has ended. An operator's caller puts it on
+// record; for the person it is, like a sign-in, an event of the log.
+func (s *Store) EndLoginSession(ctx context.Context, accountID, id string) error {
 	if !isID(id) || !isID(accountID) {
 		return ErrNotFound
 	}
@@ -173,23 +173,18 @@ func (s *Store) EndLoginSession(ctx context.Context, accountID, id, actor string
 			return ErrNotFound
 		}
 		ended, err := s.endSession(tx, id)
-		if err != nil {
-			return err
+		if err == nil && !ended {
+			err = ErrNotFound
 		}
-		if !ended {
-			return ErrNotFound
-		}
-		if actor == "" || actor == accountID {
-			return nil // the latter is, like a sign-in, an event of the log
-		}
-		return s.audit(tx, actor, "session.end", accountID, Succeeded, map[string]any{"session": id})
+		return err
 	})
 	return translate(err)
 }
 
 // EndLoginSessions ends all sessions of an account but the one named by keep,
-// with the grants born of them, and returns how many that were.
-func (s *Store) EndLoginSessions(ctx context.Context, accountID, keep, actor string) (n int64, err error) {
+// with the grants born of them, and returns how many that were. See
+// EndLoginSession for the record.
+func (s *Store) EndLoginSessions(ctx context.Context, accountID, keep string) (n int64, err error) {
 	if !isID(accountID) {
 		return 0, ErrNotFound
 	}
@@ -211,10 +206,7 @@ func (s *Store) EndLoginSessions(ctx context.Context, accountID, keep, actor str
 				n++
 			}
 		}
-		if n == 0 || actor == "" || actor == accountID {
-			return nil
-		}
-		return s.audit(tx, actor, "session.end", accountID, Succeeded, map[string]any{"sessions": n})
+		return nil
 	})
 	return n, translate(err)
 }

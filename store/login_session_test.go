@@ -134,13 +134,13 @@ func TestSessionEndsOnceAndForItsOwnerAlone(t *testing.T) {
 		bo, al := user(t, s, "bo@example.com"), user(t, s, "al@example.com")
 		in := atBrowser(t, s, bo, nil)
 		online, offline := bornOf(t, s, in, "web", store.Words{"openid"}), bornOf(t, s, in, "web", store.Words{"openid", store.ScopeOffline})
-		if err := s.EndLoginSession(ctx, al.ID, in.ID, al.ID); !errors.Is(err, store.ErrNotFound) || !lives(t, s, online) {
+		if err := s.EndLoginSession(ctx, al.ID, in.ID); !errors.Is(err, store.ErrNotFound) || !lives(t, s, online) {
 			t.Errorf("by somebody else: %v", err)
 		}
 		var wg sync.WaitGroup
 		results := make(chan error, 8)
 		for range 8 {
-			wg.Go(func() { results <- s.EndLoginSession(ctx, bo.ID, in.ID, "operator") })
+			wg.Go(func() { results <- s.EndLoginSession(ctx, bo.ID, in.ID) })
 		}
 		wg.Wait()
 		close(results)
@@ -155,9 +155,6 @@ func TestSessionEndsOnceAndForItsOwnerAlone(t *testing.T) {
 		if ended != 1 || lives(t, s, online) || !lives(t, s, offline) {
 			t.Errorf("ended %d times; online lives %t, offline %t", ended, lives(t, s, online), lives(t, s, offline))
 		}
-		if n, err := s.Count(ctx, `SELECT count(*) FROM audit WHERE action = 'session.end'`); n != 1 || err != nil {
-			t.Errorf("%d on record, %v", n, err)
-		}
 	})
 }
 
@@ -169,7 +166,7 @@ func TestOtherSessionsEnd(t *testing.T) {
 		mine, theirs := atBrowser(t, s, bo, nil), atBrowser(t, s, al, nil)
 		atBrowser(t, s, bo, nil)
 		atBrowser(t, s, bo, nil)
-		if n, err := s.EndLoginSessions(ctx, bo.ID, mine.ID, bo.ID); n != 2 || err != nil {
+		if n, err := s.EndLoginSessions(ctx, bo.ID, mine.ID); n != 2 || err != nil {
 			t.Errorf("%d, %v", n, err)
 		}
 		for _, in := range []*store.SignedIn{mine, theirs} {

@@ -37,17 +37,11 @@ type OpenedLink struct {
 	Account Account // id, address and names alone; empty for LinkSignUp
 }
 
-// AllowLink counts one link of a purpose to an address, and returns how long to
-// wait if there were too many. Whoever is not signed in is told nothing of that,
-// or they could tell how often others ask.
-func (s *Store) AllowLink(ctx context.Context, l Limits, purpose, email string) (wait time.Duration, err error) {
-	return s.Allow(ctx, l.Mails, limitLink, purpose+" "+EmailKey(email))
-}
-
-// AllowOpening counts one link that somebody opens, together with the sign-ins
-// that failed from the address; forgive gives it back for one that works.
-func (s *Store) AllowOpening(ctx context.Context, l Limits, address string) (forgive func(), err error) {
-	return s.AllowProvider(ctx, l, address)
+// AllowLink counts one link of a purpose to an address, or returns a LimitError.
+// Whoever is not signed in is told nothing of that, or they could tell how often
+// others ask.
+func (s *Store) AllowLink(ctx context.Context, l Limits, purpose, email string) error {
+	return s.allow(ctx, l.Mails, limitLink, purpose+" "+EmailKey(email))
 }
 
 // AddLink writes a link and the mail that it is in, both or neither; older links
@@ -138,7 +132,7 @@ func (s *Store) ProveEmail(ctx context.Context, l *OpenedLink, sessionID string)
 		}
 		done := tx.Model(&Account{}).Where("id = ? AND is_active AND auth_epoch = ? AND email_key = ?", l.Account.ID, l.AuthEpoch, l.Email).
 			Where("EXISTS (SELECT 1 FROM login_sessions s WHERE s.id = ? AND s.account_id = accounts.id AND s.ended_at IS NULL)", sessionID).
-			Update("email_state", EmailProven)
+			Updates(map[string]any{"email_state": EmailProven, "vouched": false})
 		if done.Error != nil {
 			return done.Error
 		}
@@ -166,7 +160,7 @@ func (s *Store) ProveFromOutside(ctx context.Context, l *OpenedLink, hash string
 			return err
 		}
 		before := &Account{ID: l.Account.ID, AuthEpoch: l.AuthEpoch}
-		if err := s.changeSignIn(tx, before, map[string]any{"password_hash": hash, "email_state": EmailProven}, Presence{}); err != nil {
+		if err := s.changeSignIn(tx, before, map[string]any{"password_hash": hash, "email_state": EmailProven, "vouched": false}, Presence{}); err != nil {
 			return err
 		}
 		unlinked, err := s.endSetUp(tx, before.ID)

@@ -95,7 +95,7 @@ func TestProofNeedsItsSession(t *testing.T) {
 		if err := s.ProveEmail(ctx, l, store.NewGrantID()); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("in no session: %v", err)
 		}
-		if err := s.EndLoginSession(ctx, a.ID, session.ID, a.ID); err != nil {
+		if err := s.EndLoginSession(ctx, a.ID, session.ID); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.ProveEmail(ctx, l, session.ID); !errors.Is(err, store.ErrNotFound) {

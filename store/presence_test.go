@@ -59,7 +59,7 @@ func TestNobodyChangesAPasswordWhoIsGone(t *testing.T) {
 		bo, al := user(t, s, "bo@example.com"), user(t, s, "al@example.com")
 		over, idle, theirs := atBrowser(t, s, bo, nil), atBrowser(t, s, bo, nil), atBrowser(t, s, al, nil)
 		revoked := bornOf(t, s, idle, "web", nil)
-		err := errors.Join(s.EndLoginSession(ctx, bo.ID, over.ID, bo.ID), s.RevokeGrant(ctx, revoked))
+		err := errors.Join(s.EndLoginSession(ctx, bo.ID, over.ID), s.RevokeGrant(ctx, revoked))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ func TestPurgeWorksInBatches(t *testing.T) {
 		s := storetest.Open(t, store.Config{URL: url, Now: clock.now})
 		const rows = 4500
 		for i := range rows {
-			if _, err := s.AllowSignUp(ctx, store.Limit{Max: 1, Window: time.Minute}, fmt.Sprint(i)); err != nil {
+			if err := s.AllowSignUp(ctx, store.Limits{SignUp: store.Limit{Max: 1, Window: time.Minute}}, fmt.Sprint(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -39,7 +39,7 @@ func TestUpkeepHasOneLeader(t *testing.T) {
 	defer stop()
 	clock := newMovable()
 	a := storetest.Open(t, store.Config{URL: url, Now: clock.now})
-	if _, err := a.AllowSignUp(ctx, store.Limit{Max: 1, Window: time.Minute}, "x"); err != nil {
+	if err := a.AllowSignUp(ctx, store.Limits{SignUp: store.Limit{Max: 1, Window: time.Minute}}, "x"); err != nil {
 		t.Fatal(err)
 	}
 	clock.move(time.Hour)

@@ -16,7 +16,7 @@ type grant struct {
 	ClientID  string    `json:"client_id"`
 	Scope     string    `json:"scope"`
 	Audience  []string  `json:"audience" nullable:"false"`
-	AuthTime  time.Time `json:"auth_time" doc:"When the person signed in"`
+	AuthTime  time.Time `json:"auth_time,omitzero" doc:"When the person signed in; left out if nobody knows"`
 	AMR       []string  `json:"amr" nullable:"false" doc:"How (RFC 8176)"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at" doc:"No token of it lives longer"`

@@ -48,7 +48,7 @@ func (s *Server) endSessions(ctx context.Context, in *OfID) (*nothing, error) {
 			return err
 		}
 		d.target = a.ID
-		d.detail["ended"], err = s.store.EndLoginSessions(ctx, a.ID, "", "")
+		d.detail["ended"], err = s.store.EndLoginSessions(ctx, a.ID, "")
 		return err
 	})
 }
@@ -65,7 +65,7 @@ func (s *Server) endSession(ctx context.Context, in *struct {
 			return err
 		}
 		d.target = a.ID
-		return s.store.EndLoginSession(ctx, a.ID, in.SessionID, "")
+		return s.store.EndLoginSession(ctx, a.ID, in.SessionID)
 	})
 }
 

@@ -213,6 +213,12 @@ func (w *world) must(status int, method, path, body string) reply {
 // returns the grant's id and the token's signature.
 func (w *world) signIn(a *store.Account) (id string, signature []byte) {
 	w.t.Helper()
+	return w.signInAt(a, w.store.Now())
+}
+
+// signInAt is signIn by somebody who signed in then; zero: nobody knows when.
+func (w *world) signInAt(a *store.Account, authTime time.Time) (id string, signature []byte) {
+	w.t.Helper()
 	a, err := w.store.Account(w.t.Context(), a.ID) // the epoch of now
 	if err != nil {
 		w.t.Fatal(err)
@@ -221,7 +227,7 @@ func (w *world) signIn(a *store.Account) (id string, signature []byte) {
 	g := store.Grant{
 		ID: store.NewGrantID(), AccountID: &a.ID, ClientID: "ops", Subject: a.ID, Username: a.Email,
 		Scope: store.Words{"read"}, Audience: store.Words{"https://api.example.com"}, AMR: store.Words{"pwd"},
-		AuthTime: now, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+		AuthTime: authTime, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
 	}
 	g.RootID = g.ID
 	signature = make([]byte, 32)

@@ -30,7 +30,6 @@ const (
 	NoticeUnlinked           = "notice.unlinked"
 	NoticeLinked             = "notice.linked"
 	NoticeApplicationRevoked = "notice.application_revoked"
-	NoticeMailSent           = "notice.mail_sent"
 	NoticeVerified           = "notice.verified"
 	NoticePasswordChanged    = "notice.password_changed"
 )

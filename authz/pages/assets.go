@@ -50,7 +50,7 @@ func newAssets(cfg Config, p paint) (assets, error) {
 	if len(cfg.Logo) == 0 {
 		return a, nil
 	}
-	kind, err := logoType(cfg.Logo, cfg.LogoType)
+	kind, err := logoType(cfg.Logo)
 	if err != nil {
 		return nil, fmt.Errorf("logo: %w", err)
 	}
@@ -69,21 +69,15 @@ const (
 )
 
 // logoType tells an SVG from a PNG by what it begins with. It refuses what is
-// neither, too long, or not what it is said to be.
-func logoType(logo []byte, said string) (string, error) {
+// neither, or too long.
+func logoType(logo []byte) (string, error) {
 	if len(logo) > maxLogo {
 		return "", fmt.Errorf("has %d bytes, at most %d are fine", len(logo), maxLogo)
 	}
-	kind := svgType
 	if bytes.HasPrefix(logo, []byte("\x89PNG\r\n\x1a\n")) {
-		kind = pngType
-	} else if err := checkSVG(logo); err != nil {
-		return "", err
+		return pngType, nil
 	}
-	if said != "" && said != kind {
-		return "", fmt.Errorf("is %s, not %s", kind, said)
-	}
-	return kind, nil
+	return svgType, checkSVG(logo)
 }
 
 // checkSVG returns an error unless text is well-formed and its first element is

@@ -57,18 +57,16 @@ func (p SignIn) about() about {
 }
 
 // SignUp asks for what an account needs. POST /signup: email, first_name,
-// last_name, username, password, ticket.
+// last_name, password, ticket.
 type SignUp struct {
-	Ticket      string
-	Email       string
-	FirstName   string
-	LastName    string
-	Username    string
-	AskUsername bool // there is a field for it
-	ClientName  string
-	Errors      map[string]string // of email, first_name, last_name, username, password
-	SignInURL   string
-	Providers   []Provider
+	Ticket     string
+	Email      string
+	FirstName  string
+	LastName   string
+	ClientName string
+	Errors     map[string]string // of email, first_name, last_name, password
+	SignInURL  string
+	Providers  []Provider
 }
 
 func (p SignUp) about() about {
@@ -190,19 +188,12 @@ const (
 )
 
 func (p Error) about() about {
-	return about{template: "error", title: p.key() + ".title"}
-}
-
-func (p Error) key() string {
-	if english[p.Code+".title"] == "" {
-		return ErrorServer
-	}
-	return p.Code
+	return about{template: "error", title: p.Heading()}
 }
 
 // Heading and Text are keys of texts.
-func (p Error) Heading() string { return p.key() + ".title" }
-func (p Error) Text() string    { return p.key() + ".text" }
+func (p Error) Heading() string { return p.Code + ".title" }
+func (p Error) Text() string    { return p.Code + ".text" }
 
 // FormPost hands an authorization response to the client (OAuth 2.0 Form Post
 // Response Mode): at once, or by a button where there is no JavaScript.

@@ -14,7 +14,6 @@ import (
 type Config struct {
 	Name       string // what people know the service by; default Gatehouse
 	Logo       []byte // SVG or PNG, at most 64 KiB; default a gate of ours
-	LogoType   string // image/svg+xml or image/png; default what Logo begins with
 	Accent     string // #rrggbb of buttons and links on light ground, contrast ≥ 4.5:1 (WCAG 1.4.3); default #1f5a4c
 	AccentDark string // the same on dark ground; default #86cbb5, or Accent lightened as far as needed
 	Base       string // path of the issuer, before every path here; usually empty
@@ -85,13 +84,19 @@ type view struct {
 // an origin if it is not known where a client sends people from there. What is
 // neither is left out.
 func (p *Pages) Write(w http.ResponseWriter, status int, page Page, formTargets ...string) {
-	a := page.about()
-	if f, ok := page.(FormPost); ok {
-		if formTargets = postTargets(f.RedirectURI); formTargets == nil {
+	switch it := page.(type) {
+	case FormPost:
+		if formTargets = postTargets(it.RedirectURI); formTargets == nil {
 			p.Write(w, http.StatusBadRequest, Error{Code: ErrorClient})
 			return
 		}
+	case Error:
+		if p.texts[it.Code+".title"] == "" {
+			it.Code = ErrorServer
+			page = it
+		}
 	}
+	a := page.about()
 	body, err := p.render(a, page)
 	if err != nil {
 		panic(fmt.Errorf("page %s: %w", a.template, err)) // a defect of the template, whatever the strings are

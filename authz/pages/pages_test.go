@@ -31,15 +31,15 @@ var examples = map[string]Page{
 	"signin-again":   SignIn{Email: "bo@example.com", Reauthenticate: true, ClientName: "Harbour Log"},
 	"signin-linking": SignIn{Ticket: "t", Email: "bo@example.com", Linking: "Google", ClientName: "Harbour Log", ForgotURL: "/forgot"},
 	"signup":         SignUp{Ticket: "t", ClientName: "Harbour Log", SignInURL: "/signin?ticket=t", Providers: providers[:2]},
-	"signup-wrong": SignUp{Email: "bo@", FirstName: "Bo", Username: "bo", AskUsername: true, SignInURL: "/signin",
-		Errors: map[string]string{"email": ProblemEmail, "username": ProblemUsername, "password": "The password has 4 characters; choose one of at least 8."}},
+	"signup-wrong": SignUp{Email: "bo@", FirstName: "Bo", SignInURL: "/signin",
+		Errors: map[string]string{"email": ProblemEmail, "password": "The password has 4 characters; choose one of at least 8."}},
 	"checkmail-signup":      CheckMail{Email: "bo@example.com", Purpose: PurposeSignUp, BackURL: "/signup"},
 	"checkmail-reset":       CheckMail{Email: "bo@example.com", Purpose: PurposeReset, BackURL: "/forgot"},
 	"checkmail-verify":      CheckMail{Email: "bo@example.com", Purpose: PurposeVerify},
 	"confirm":               Confirm{Token: "t", Email: "bo@example.com"},
 	"newpassword":           NewPassword{Token: "t", Email: "bo@example.com"},
 	"newpassword-new":       NewPassword{Action: "/verify", Token: "t", Email: "bo@example.com", New: true, Elsewhere: true},
-	"newpassword-elsewhere": NewPassword{Action: "/verify", Token: "t", Email: "bo@example.com", Elsewhere: true, Errors: map[string]string{"password": ProblemPassword}},
+	"newpassword-elsewhere": NewPassword{Action: "/verify", Token: "t", Email: "bo@example.com", Elsewhere: true, Errors: map[string]string{"password": "The password is one that many have."}},
 	"forgot":                Forgot{Ticket: "t", SignInURL: "/signin"},
 	"forgot-wrong":          Forgot{Email: "bo", SignInURL: "/signin", Errors: map[string]string{"email": ProblemEmail}},
 	"consent": Consent{Ticket: "t", ClientName: "Harbour Log", ClientHost: "log.harbour.example", Account: "bo@example.com",
@@ -57,9 +57,9 @@ var examples = map[string]Page{
 	"error-next":     Error{Code: ErrorMailLink, NextURL: "/forgot", Next: NextForgot, RequestID: "0198c5a2-7d4e-7b6f-9d3a-5a4c1f3e2b10"},
 	"changepassword": ChangePassword{Account: "bo@example.com", BackURL: "/account"},
 	"changepassword-wrong": ChangePassword{Account: "bo@example.com", BackURL: "/account",
-		Errors: map[string]string{"old_password": ProblemOldPassword, "password": ProblemPassword}},
+		Errors: map[string]string{"old_password": ProblemOldPassword, "password": "The password has 4 characters; choose one of at least 8."}},
 	"changepassword-wait": ChangePassword{Account: "bo@example.com", Wait: 12 * time.Minute, BackURL: "/account"},
-	"account": Account{Account: "bo@example.com", Notice: NoticeMailSent, PasswordURL: "/account/password", HasPassword: true,
+	"account": Account{Account: "bo@example.com", Notice: NoticeVerified, PasswordURL: "/account/password", HasPassword: true,
 		Sessions:   []Session{{"s1", chromeOnLinux, "203.0.113.7", noon, noon, true}, {"s2", "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1", "2001:db8::7", noon, noon, false}},
 		Identities: []Identity{{"i1", "Google", "google", "bo@gmail.com"}}, Linkable: providers[1:],
 		Applications: []Application{{"log", "Harbour Log", []string{"openid", "email", "berths:reserve"}, noon}}},
@@ -227,7 +227,7 @@ func TestProblems(t *testing.T) {
 			t.Errorf("title %q", textOf(n))
 		}
 	}
-	if !slices.Equal(links, []string{"#email", "#username", "#password"}) {
+	if !slices.Equal(links, []string{"#email", "#password"}) {
 		t.Errorf("links %q", links)
 	}
 }
@@ -236,7 +236,7 @@ func TestForms(t *testing.T) {
 	for _, tt := range []struct{ page, want string }{
 		{"signin", "/id/signin: ticket=t email= password="},
 		{"signin-wrong", "/id/signin: ticket=t email=bo@example.com password="},
-		{"signup-wrong", "/id/signup: email=bo@ first_name=Bo last_name= username=bo password="},
+		{"signup-wrong", "/id/signup: email=bo@ first_name=Bo last_name= password="},
 		{"confirm", "/id/verify: token=t"},
 		{"newpassword", "/id/reset: token=t email=bo@example.com password="},
 		{"newpassword-elsewhere", "/id/verify: token=t email=bo@example.com password="},
@@ -412,8 +412,7 @@ func TestConfig(t *testing.T) {
 	}{
 		{"defaults", Config{}, ""},
 		{"SVG", Config{Logo: []byte(gate)}, ""},
-		{"PNG", Config{Logo: []byte("\x89PNG\r\n\x1a\n…"), LogoType: "image/png"}, ""},
-		{"not what it is said to be", Config{Logo: []byte(gate), LogoType: "image/png"}, "logo: is image/svg+xml, not image/png"},
+		{"PNG", Config{Logo: []byte("\x89PNG\r\n\x1a\n…")}, ""},
 		{"HTML", Config{Logo: []byte("<html xmlns='http://www.w3.org/2000/svg'/>")}, "logo: is neither PNG nor SVG"},
 		{"broken", Config{Logo: []byte(gate[:40])}, "logo: is neither PNG nor well-formed SVG"},
 		{"long", Config{Logo: []byte(gate + strings.Repeat(" ", maxLogo))}, "logo: has 65621 bytes, at most 65536 are fine"},

@@ -7,10 +7,7 @@ const (
 	ProblemKnown           = "problem.known"            // the address of a sign-up has an account by now
 	ProblemEmailMissing    = "problem.email_missing"    //
 	ProblemPasswordMissing = "problem.password_missing" //
-	ProblemPassword        = "problem.password"         // the policy refuses it
 	ProblemOldPassword     = "problem.old_password"     // it is another
-	ProblemUsername        = "problem.username"         // taken, or not one
-	ProblemName            = "problem.name"             // too long
 	ProblemTooMany         = "problem.too_many"         // a limit
 	ProblemBusy            = "problem.busy"             // try again at once
 	ProblemProvider        = "problem.provider"         // signing in there did not work
@@ -62,7 +59,6 @@ var inputs = map[string]input{
 	"new_password":   {Name: "password", Type: "password", Label: "field.new_password", Hint: "field.new_password.hint", Autocomplete: "new-password", Min: 8, Max: 128, Secret: true},
 	"first_name":     {Name: "first_name", Type: "text", Label: "field.first_name", Autocomplete: "given-name", Max: 150},
 	"last_name":      {Name: "last_name", Type: "text", Label: "field.last_name", Autocomplete: "family-name", Max: 150, Optional: true},
-	"username":       {Name: "username", Type: "text", Label: "field.username", Autocomplete: "nickname", Max: 150},
 }
 
 // DescribedBy are the ids of what belongs to the field.

@@ -33,10 +33,7 @@ var english = catalogue{
 	"problem.email_missing":    "Enter your e-mail address.",
 	"problem.known":            "There is an account with this address. Sign in, or choose a new password if you forgot yours.",
 	"problem.password_missing": "Enter your password.",
-	"problem.password":         "Choose another password: this one is too easy to guess.",
 	"problem.old_password":     "This is not your current password.",
-	"problem.username":         "Choose another username: this one is not free.",
-	"problem.name":             "Shorten the name to 150 characters.",
 	"problem.too_many":         "There were too many tries. Wait a little, then try again.",
 	"problem.wait":             "There were too many tries. Try again in {1}.",
 	"problem.busy":             "A lot is going on right now. Try again in a few seconds.",
@@ -161,7 +158,6 @@ var english = catalogue{
 	"notice.unlinked":            "It is unlinked.",
 	"notice.linked":              "It is linked, and signs you in from now on.",
 	"notice.application_revoked": "That application has no access any more.",
-	"notice.mail_sent":           "A confirmation mail is on its way.",
 	"notice.verified":            "Your address is confirmed.",
 	"notice.password_changed":    "Your password is changed, and everywhere else you are signed out.",
 

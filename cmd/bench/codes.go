@@ -91,11 +91,11 @@ func (d *database) restock(ctx context.Context, s *side, window time.Duration) e
 // good all day, that none ends unused.
 func (t *tokens) codes(c *codes, id func(uuid.UUID) any) table {
 	challenge := benchChallenge()
-	return table{"codes", []string{"signature", "grant_id", "client_id", "account_id", "auth_epoch", "login_session_id", "redirect_uri",
+	return table{"codes", []string{"signature", "grant_id", "client_id", "account_id", "auth_epoch", "login_session_id", "auth_time", "amr", "redirect_uri",
 		"code_challenge", "nonce", "scope", "audience", "resource", "issued_at", "expires_at", "kept_until"},
 		func(k int) []any {
 			i := c.number(k)
-			return []any{t.signature(codePrefix, i), id(t.begins(i)), c.client, id(t.person(i)), 0, id(t.session(i)), benchRedirect,
+			return []any{t.signature(codePrefix, i), id(t.begins(i)), c.client, id(t.person(i)), 0, id(t.session(i)), t.now, "pwd", benchRedirect,
 				challenge, benchNonce, c.scope, benchAudience, "", t.now, t.now.Add(day), t.now.Add(2 * day)}
 		}}
 }

@@ -33,7 +33,7 @@ func (p *person) columns() []any {
 func scanUser(row scanner) error {
 	var clientID, scope string
 	var p person
-	return row.Scan(append([]any{&clientID, &scope}, p.columns()...)...)
+	return row.Scan(append([]any{&clientID, &scope}, p.columns()[:len(p.text)]...)...)
 }
 
 // scanSession reads who is signed in, and returns what insertCode takes of it.

@@ -28,8 +28,9 @@ const (
 			SELECT $21, $1, $22, $23, $24, $25, $26 FROM g)
 		SELECT count(*) FROM g`
 
-	selectUser = `SELECT g.client_id, t.scope, ` + claimColumns + `
-		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id JOIN accounts a ON a.id = g.account_id
+	selectUser = `SELECT g.client_id, t.scope, CASE WHEN a.id IS NULL THEN '' ELSE g.subject END, coalesce(a.email, ''), a.email_key,
+			coalesce(a.email_state, ''), coalesce(a.username, ''), coalesce(a.first_name, ''), coalesce(a.last_name, '')
+		  FROM access_tokens t JOIN grants g ON g.id = t.grant_id LEFT JOIN accounts a ON a.id = g.account_id
 		 WHERE t.signature = $1 AND t.revoked_at IS NULL AND t.expires_at > $2
 		   AND g.revoked_at IS NULL AND g.expires_at > $2`
 
@@ -37,9 +38,9 @@ const (
 		claimColumns + ` FROM login_sessions s JOIN accounts a ON a.id = s.account_id
 		 WHERE s.signature = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND a.is_active`
 
-	insertCode = `INSERT INTO codes (signature, grant_id, client_id, account_id, auth_epoch, login_session_id, redirect_uri,
+	insertCode = `INSERT INTO codes (signature, grant_id, client_id, account_id, auth_epoch, login_session_id, auth_time, amr, identity_id, redirect_uri,
 			code_challenge, nonce, scope, audience, resource, issued_at, expires_at, kept_until)
-		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14
+		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, s.auth_time, s.amr, s.identity_id, $6, $7, $8, $9, $10, $11, $12, $13, $14
 		  FROM login_sessions s JOIN accounts a ON a.id = s.account_id
 		 WHERE s.id = $4 AND s.ended_at IS NULL AND s.expires_at > $12 AND a.is_active AND a.auth_epoch = $5`
 

@@ -48,7 +48,7 @@ func newEndSessions(o *options) *cobra.Command {
 			}
 			ended := map[string]any{}
 			err = recorded(ctx, st, "account.end_sessions", a.ID, ended, func() (err error) {
-				ended["ended"], err = st.EndLoginSessions(ctx, a.ID, "", "")
+				ended["ended"], err = st.EndLoginSessions(ctx, a.ID, "")
 				return err
 			})
 			if err != nil {

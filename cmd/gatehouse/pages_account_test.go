@@ -56,6 +56,11 @@ func (w *publicPages) byFacebook() {
 	v.at("Your account", "Username", "Facebook")
 	v.looks("account-facebook")
 	v.press("Unlink\nFacebook fay@example.com")
+	v.at("Confirm that it is you") // Facebook may have remembered them
+	v.press("Continue with Facebook")
+	v.atProvider("Facebook", "fay@example.com")
+	v.at("Your account", "Username", "Facebook")
+	v.press("Unlink\nFacebook fay@example.com")
 	v.at("This is your only way in")
 	v.looks("error-last-way-in")
 	v.press("Back to your account")

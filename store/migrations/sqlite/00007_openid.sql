@@ -1,4 +1,10 @@
 -- +goose Up
+-- The address is the owner's by the word of a provider that is no authority for
+-- it, and by nothing else. Of those that there are it is not known who said so.
+ALTER TABLE accounts ADD COLUMN vouched boolean NOT NULL DEFAULT false;
+UPDATE accounts SET vouched = true WHERE email_state = 'proven' AND password_hash = ''
+    AND EXISTS (SELECT 1 FROM identities i WHERE i.account_id = accounts.id) AND email_key NOT LIKE '%@gmail.com';
+
 ALTER TABLE clients ADD COLUMN post_logout_redirect_uris text NOT NULL DEFAULT '';
 ALTER TABLE clients ADD COLUMN id_token_signed_response_alg text NOT NULL DEFAULT 'RS256';
 
@@ -32,6 +38,9 @@ CREATE TABLE codes (
     account_id       text NOT NULL,
     auth_epoch       integer NOT NULL,
     login_session_id text NOT NULL,
+    auth_time        datetime NOT NULL,
+    amr              text NOT NULL,
+    identity_id      text,
     redirect_uri     text NOT NULL,
     code_challenge   text NOT NULL,
     nonce            text NOT NULL,
@@ -61,3 +70,4 @@ DROP INDEX grants_login_session;
 DROP TABLE login_sessions;
 ALTER TABLE clients DROP COLUMN id_token_signed_response_alg;
 ALTER TABLE clients DROP COLUMN post_logout_redirect_uris;
+ALTER TABLE accounts DROP COLUMN vouched;
