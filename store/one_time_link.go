@@ -47,12 +47,6 @@ func (s *Store) AllowLink(ctx context.Context, purpose, email string) (wait time
 	return s.Allow(ctx, Limit{mailsPerHour, time.Hour}, limitLink, purpose+" "+EmailKey(email))
 }
 
-// AllowOpening counts one link that somebody opens, together with the sign-ins
-// that failed from the address; forgive gives it back for one that works.
-func (s *Store) AllowOpening(ctx context.Context, l Limits, address string) (forgive func(), err error) {
-	return s.AllowProvider(ctx, l, address)
-}
-
 // AddLink writes a link and the mail that it is in, both or neither; older links
 // of the same purpose to the same address end. l has no CreatedAt. With dead the
 // row is for the look of it alone: what is done for an address tells nobody
