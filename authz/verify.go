@@ -52,7 +52,7 @@ func (s *Server) useVerification(w http.ResponseWriter, r *http.Request) {
 			s.failPage(w, r, linkGone(err))
 			return
 		}
-		s.backToAccount(w, r, nil, pages.NoticeVerified)
+		s.backToAccount(w, r, o.in.ID, nil, pages.NoticeVerified)
 	}
 }
 
