@@ -23,7 +23,7 @@ func (s *Server) accountPage(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, err)
 		return
 	}
-	if t, err := s.readTicketOf(pageAccount, r.URL.Query().Get("ticket")); err == nil {
+	if t, err := s.readTicketOf(pageAccount, r.URL.Query().Get("ticket")); err == nil && t.Session == in.ID {
 		page.Notice = t.Notice // an old one says nothing
 	}
 	// Its forms lead to providers, which are at https, or on loopback like us.
@@ -125,7 +125,7 @@ func (s *Server) endSessionForm(w http.ResponseWriter, r *http.Request) {
 		s.goTo(w, "/oauth2/logout", ticket{}) // where nobody is signed in any more
 		return
 	}
-	s.backToAccount(w, r, err, pages.NoticeSessionEnded)
+	s.backToAccount(w, r, in.ID, err, pages.NoticeSessionEnded)
 }
 
 // revokeApplicationForm serves POST /account/revoke-application.
@@ -138,17 +138,17 @@ func (s *Server) revokeApplicationForm(w http.ResponseWriter, r *http.Request) {
 	if id := form.Get("client_id"); id != "" {
 		err = s.store.WithdrawConsent(r.Context(), in.AccountID, id)
 	}
-	s.backToAccount(w, r, err, pages.NoticeApplicationRevoked)
+	s.backToAccount(w, r, in.ID, err, pages.NoticeApplicationRevoked)
 }
 
 // backToAccount shows what is there after a form of the page. What it was to end
-// and is not there has ended.
-func (s *Server) backToAccount(w http.ResponseWriter, r *http.Request, err error, notice string) {
+// and is not there has ended. The notice is for this login session alone.
+func (s *Server) backToAccount(w http.ResponseWriter, r *http.Request, session string, err error, notice string) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		s.failAccount(w, r, err)
 		return
 	}
-	s.goTo(w, "/account", ticket{Asked: s.store.Now(), Page: pageAccount, Notice: notice})
+	s.goTo(w, "/account", ticket{Asked: s.store.Now(), Page: pageAccount, Session: session, Notice: notice})
 }
 
 // failAccount is failPage for who comes from that page, and may go back there.

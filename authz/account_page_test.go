@@ -150,9 +150,11 @@ func TestAccountPageRefusals(t *testing.T) {
 			}
 		}
 		for name, text := range map[string]string{
-			"forged":  "x",
-			"another": w.server.sealTicket(ticket{Asked: w.store.Now(), Query: "x=y", Notice: "notice.linked"}),
-			"old":     w.server.sealTicket(ticket{Asked: w.store.Now().Add(-ticketLife - time.Minute), Page: pageAccount, Notice: "notice.linked"}),
+			"forged":    "x",
+			"another":   w.server.sealTicket(ticket{Asked: w.store.Now(), Query: "x=y", Notice: "notice.linked"}),
+			"another's": w.server.sealTicket(ticket{Asked: w.store.Now(), Page: pageAccount, Session: theirs.signedIn().ID, Notice: "notice.linked"}),
+			"nobody's":  w.server.sealTicket(ticket{Asked: w.store.Now(), Page: pageAccount, Notice: "notice.linked"}),
+			"old":       w.server.sealTicket(ticket{Asked: w.store.Now().Add(-ticketLife - time.Minute), Page: pageAccount, Session: b.signedIn().ID, Notice: "notice.linked"}),
 		} {
 			if a := b.visit("GET", "/account?ticket="+text, nil); a.code != 200 || strings.Contains(a.text, `role="status"`) {
 				t.Errorf("a notice of a %s ticket: %d %s", name, a.code, a.text)

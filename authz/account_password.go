@@ -67,7 +67,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		s.mailPosted()
-		s.backToAccount(w, r, nil, pages.NoticePasswordChanged)
+		s.backToAccount(w, r, in.ID, nil, pages.NoticePasswordChanged)
 		return
 	}
 	f := refusalOf(err)

@@ -14,7 +14,7 @@ import (
 
 const (
 	codeLife   = time.Minute   // RFC 6749 §4.1.2 allows ten
-	maxRequest = 12 << 10      // bytes of an authorization request: it travels in URLs
+	maxRequest = 4 << 10       // bytes of an authorization request: it travels in URLs, and in cookies by maxParts
 	ticketLife = 2 * time.Hour // from the request to the end of signing in
 )
 
@@ -74,7 +74,7 @@ func (s *Server) authorizationParameters(w http.ResponseWriter, r *http.Request)
 		return form, t, err
 	}
 	if len(form.Encode()) > maxRequest {
-		return nil, t, &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusRequestEntityTooLarge, say: "The request of the application that sent you here is too long."}
+		return nil, t, errTooLong()
 	}
 	for name, values := range form { // one without a value is as if it were not there (RFC 6749 §3.1)
 		if strings.Join(values, "") == "" {

@@ -11,7 +11,7 @@ import (
 	"gatehouse/store"
 )
 
-// consentShape is what somebody allowed a client, as they see it.
+// consentShape is a client that can act for somebody, as they see it.
 type consentShape struct {
 	ClientID   string    `json:"client_id"`
 	ClientName string    `json:"client_name"`
@@ -58,11 +58,11 @@ func (s *Server) clientNamed(ctx context.Context, id string) (string, error) {
 }
 
 // withdrawConsent serves DELETE /account/consents/{client_id}: what the client
-// has of the account ends, and it has to ask again.
+// has of the account ends, and it has to ask again, or have somebody sign in.
 func (s *Server) withdrawConsent(w http.ResponseWriter, r *http.Request) {
 	who, err := s.person(r, "write")
 	if err == nil {
 		err = s.store.WithdrawConsent(r.Context(), *who.AccountID, mux.Vars(r)["client_id"])
 	}
-	s.ended(w, r, err, "This account has allowed that client nothing.")
+	s.ended(w, r, err, "That client has nothing of this account.")
 }

@@ -161,7 +161,7 @@ func (g refreshGrant) rotate(ctx context.Context, old *token, client *store.Clie
 	access, refresh := keys.successors(old, salt)
 	r := store.Rotation{
 		Old: old.signature, ClientID: client.ID, SecretID: keys.id, Salt: salt, Refresh: refresh.signature, Access: g.accessRow(access, session),
-		Lifetime: lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife), Whole: session.Presented == nil,
+		Lifetime: lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife), Idle: g.cfg.SessionLife.Idle, Whole: session.Presented == nil,
 	}
 	if r.Whole {
 		r.Access.Scope, r.Access.Audience = client.Scope, client.Audience
@@ -223,7 +223,7 @@ func (g refreshGrant) keep(ctx context.Context, old *token, client *store.Client
 	life := lifetime(client.RefreshTokenLifetime, g.cfg.RefreshTokenLife)
 	err := g.store.KeepRefresh(ctx, store.Rotation{
 		Old: old.signature, Access: g.accessRow(access, session),
-		Lifetime: min(life, session.Presented.GrantEnd.Sub(g.store.Now())),
+		Lifetime: min(life, session.Presented.GrantEnd.Sub(g.store.Now())), Idle: g.cfg.SessionLife.Idle,
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return errRefreshEnded()

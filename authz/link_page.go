@@ -147,7 +147,7 @@ func (s *Server) allowLink(w http.ResponseWriter, r *http.Request, t ticket, in 
 func (s *Server) endLink(w http.ResponseWriter, r *http.Request, t ticket, notice string) {
 	http.SetCookie(w, cookie(cookieLink, "", 0))
 	if t.Query == "" && notice != "" {
-		s.backToAccount(w, r, nil, notice)
+		s.backToAccount(w, r, t.Session, nil, notice)
 		return
 	}
 	s.wayOn(w, ticket{Asked: t.Asked, Query: t.Query})
@@ -191,7 +191,7 @@ func (s *Server) linkHere(w http.ResponseWriter, r *http.Request, d *departure, 
 	if _, _, err = s.linkTo(r.Context(), in.Presence(), id); errors.Is(err, store.ErrNotFound) {
 		err = errSessionOver()
 	}
-	s.backToAccount(w, r, err, pages.NoticeLinked)
+	s.backToAccount(w, r, in.ID, err, pages.NoticeLinked)
 }
 
 // unlinkForm serves POST /account/unlink.
@@ -211,5 +211,5 @@ func (s *Server) unlinkForm(w http.ResponseWriter, r *http.Request) {
 	if errors.Is(err, store.ErrLastWayIn) {
 		err = errLastWayIn()
 	}
-	s.backToAccount(w, r, err, pages.NoticeUnlinked)
+	s.backToAccount(w, r, in.ID, err, pages.NoticeUnlinked)
 }

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"sync"
@@ -167,7 +168,7 @@ func TestConsents(t *testing.T) {
 			}
 			return w.redeem("partner", a.arrival(t).Get("code"))
 		}
-		if a := w.own("GET", "/account/consents", token); a.code != 200 || a.text != `{"items":[],"next_cursor":null}`+"\n" {
+		if a := w.own("GET", "/account/consents", token); a.code != 200 || len(a.items("client_id")) != 1 || a.items("client_id")["site"]["scope"] != "read write" || a.body["next_cursor"] != nil {
 			t.Errorf("nothing yet: %d %s", a.code, a.text)
 		}
 		first := allow()
@@ -198,6 +199,60 @@ func TestConsents(t *testing.T) {
 		w.store.DisableClient(t.Context(), "partner", true)
 		if c := w.own("GET", "/account/consents", token).items("client_id")["partner"]; c["client_name"] != "partner" {
 			t.Errorf("of a client that is disabled: %v", c)
+		}
+	})
+}
+
+// TestFirstPartyClientsCanBeEnded: what nobody was asked about is listed, and
+// ends, like the rest.
+func TestFirstPartyClientsCanBeEnded(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		offline := b.tokens("scope", openidScope)
+		w.login("web")
+		byPassword := w.login("web")
+		if page := b.visit("GET", "/account", nil); !strings.Contains(page.text, "The Site") || strings.Count(page.text, `name="client_id" value="web"`) != 1 {
+			t.Errorf("the page: %d %s", page.code, page.text)
+		}
+		token := w.browser().forAccount("read write")
+		list := w.own("GET", "/account/consents", token).items("client_id")
+		if c := list["site"]; len(list) != 2 || c["scope"] != "read write openid profile email offline_access" || !strings.HasSuffix(c["granted_at"].(string), "Z") {
+			t.Errorf("%v", list)
+		}
+		if a := w.own("DELETE", "/account/consents/web", token); a.code != 204 || w.active(byPassword.str("access_token")) {
+			t.Errorf("by password: %d %s", a.code, a.text)
+		}
+		if a := w.own("DELETE", "/account/consents/web", token); a.code != 404 {
+			t.Errorf("again: %d", a.code)
+		}
+		code := b.code("scope", openidScope)
+		if page := b.press("/account/revoke-application", "client_id", "site"); page.code != 200 || strings.Contains(page.text, `value="site"`) {
+			t.Errorf("%d %s", page.code, page.text)
+		}
+		if w.active(offline.str("access_token")) || w.refresh("site", offline.str("refresh_token")).code == 200 || w.active(token) {
+			t.Error("what the site had lives on")
+		}
+		if a := w.redeem("site", code); a.str("error") != "invalid_grant" {
+			t.Errorf("a code of before: %d %s", a.code, a.text)
+		}
+	})
+}
+
+// TestImportedTokensCanBeEnded takes back what a client brought along.
+func TestImportedTokensCanBeEnded(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		a := w.importTokens([]string{"bo@example.com"}, store.OldToken{Token: "one"}, store.OldToken{Token: "two"})
+		if one := w.refresh("old-web", "one"); one.code != 200 {
+			t.Fatalf("%d %s", one.code, one.text)
+		}
+		if err := w.store.WithdrawConsent(t.Context(), a[0].ID, "old-other"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("another client: %v", err)
+		}
+		if err := w.store.WithdrawConsent(t.Context(), a[0].ID, "old-web"); err != nil {
+			t.Fatal(err)
+		}
+		if two := w.refresh("old-web", "two"); two.str("error") != "invalid_grant" {
+			t.Errorf("%d %s", two.code, two.text)
 		}
 	})
 }

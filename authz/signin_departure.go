@@ -34,9 +34,10 @@ const (
 	// cookieDeparture is followed by the first 16 characters of the state, so that
 	// two tabs do not disturb each other.
 	cookieDeparture = "__Host-gatehouse-at-"
-	maxDepartures   = 3    // under way at one browser; the oldest is given up
-	maxPart         = 3800 // bytes of a cookie: browsers take 4096 with its name (RFC 6265bis §5.6)
-	maxParts        = 10   // enough for a ticket with the longest request
+	maxDepartures   = 3       // under way at one browser; the oldest is given up
+	maxKept         = 8 << 10 // bytes of their cookies; a request may have 16 KiB of headers
+	maxPart         = 3800    // bytes of a cookie: browsers take 4096 with its name (RFC 6265bis §5.6)
+	maxParts        = 2       // enough for a ticket with the longest request
 
 	stateLength = 43 // social.Redirection's
 )
@@ -49,9 +50,27 @@ func part(name string, i int) string {
 	return name + "." + strconv.Itoa(i)
 }
 
-// remember keeps d at the browser.
-func (s *Server) remember(w http.ResponseWriter, r *http.Request, d departure) {
-	parts := map[string][]string{}
+// remember keeps d at the browser. The error refuses one that is too long.
+func (s *Server) remember(w http.ResponseWriter, r *http.Request, d departure) error {
+	name := cookieDeparture + d.Redirection.State[:16]
+	value := strict.EncodeToString(s.keys.seal(atBrowser, departureContext, compact(d)))
+	if len(value) > maxParts*maxPart {
+		return errTooLong()
+	}
+	makeRoom(w, r, len(value)+maxParts*len(part(name, 1)))
+	for i := 0; value != ""; i++ {
+		n := min(maxPart, len(value))
+		http.SetCookie(w, cookie(part(name, i), value[:n], departureLife))
+		value = value[n:]
+	}
+	return nil
+}
+
+// makeRoom gives up the browser's oldest departures, until there is room for one
+// of so many bytes: a request whose cookies are too long would be answered by
+// none of our pages.
+func makeRoom(w http.ResponseWriter, r *http.Request, size int) {
+	parts, sizes := map[string][]string{}, map[string]int{}
 	var names []string // the oldest first (RFC 6265 §5.4)
 	for _, c := range r.Cookies() {
 		if !strings.HasPrefix(c.Name, cookieDeparture) {
@@ -62,24 +81,19 @@ func (s *Server) remember(w http.ResponseWriter, r *http.Request, d departure) {
 			names = append(names, name)
 		}
 		parts[name] = append(parts[name], c.Name)
+		sizes[name] += len(c.Name) + len(c.Value)
+		size += len(c.Name) + len(c.Value)
 	}
-	for len(names) >= maxDepartures {
+	for ; len(names) >= maxDepartures || len(names) > 0 && size > maxKept; names = names[1:] {
 		for _, name := range parts[names[0]] {
 			http.SetCookie(w, cookie(name, "", 0))
 		}
-		names = names[1:]
+		size -= sizes[names[0]]
 	}
-	text, err := json.Marshal(d)
-	if err != nil {
-		panic(err) // of strings and times
-	}
-	name := cookieDeparture + d.Redirection.State[:16]
-	value := strict.EncodeToString(s.keys.seal(atBrowser, departureContext, text))
-	for i := 0; value != ""; i++ {
-		n := min(maxPart, len(value))
-		http.SetCookie(w, cookie(part(name, i), value[:n], departureLife))
-		value = value[n:]
-	}
+}
+
+func errTooLong() error {
+	return &refusal{RFC6749Error: fosite.ErrInvalidRequest, status: http.StatusRequestEntityTooLarge, say: "The request of the application that sent you here is too long."}
 }
 
 // departed finds the departure of a state and forgets it; nil if this browser

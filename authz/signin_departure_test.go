@@ -183,22 +183,39 @@ func TestOneCallbackAtOnce(t *testing.T) {
 	})
 }
 
+// longest is a state with which a request is as long as one may be.
+func longest() string {
+	const each = len("s%26")
+	room := maxRequest - len(params("state", "").Encode()) - len("&state=")
+	return strings.Repeat("s&", room/each) + strings.Repeat("s", room%each)
+}
+
+func (b *browser) cookieBytes() (n int) {
+	for name, value := range b.cookies {
+		n += len(name) + len(value)
+	}
+	return n
+}
+
 // TestDepartures: a request of any length fits, and a browser keeps few.
 func TestDepartures(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.browser()
-		page := b.authorize("state", strings.Repeat("s&", 1900))
+		page := b.authorize("state", longest())
 		at := b.away(page.link(t, "/signin/google"))
 		for name, value := range b.cookies {
 			if len(name)+len(value) > 4096 {
 				t.Errorf("%s has %d bytes", name, len(value))
 			}
 		}
-		if len(b.cookies) < 2 {
+		if len(b.cookies) != 2 {
 			t.Errorf("%d cookies", len(b.cookies))
 		}
-		if got := b.follow("GET", w.there(at, graceEmail), nil).arrival(t); got.Get("code") == "" || len(got.Get("state")) != 3800 {
+		if got := b.follow("GET", w.there(at, graceEmail), nil).arrival(t); got.Get("code") == "" || got.Get("state") != longest() {
 			t.Errorf("%v", got)
+		}
+		if a := b.authorize("state", longest()+"s"); a.code != 413 {
+			t.Errorf("longer: %d %s", a.code, a.text)
 		}
 		b = w.browser()
 		var last string
@@ -210,6 +227,32 @@ func TestDepartures(t *testing.T) {
 		}
 		if a := b.visit("GET", last, nil); a.code != 303 {
 			t.Errorf("%d %s", a.code, a.text)
+		}
+	})
+}
+
+// TestDeparturesLeaveRoom has a browser sent away with requests so long that its
+// own would become too long to be answered.
+func TestDeparturesLeaveRoom(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		var last string
+		for range 4 {
+			b.callback("google", graceEmail) // a short one
+			page := b.authorize("state", longest())
+			last = w.there(b.away(page.link(t, "/signin/google")), graceEmail)
+			if n := b.cookieBytes(); n > maxKept {
+				t.Fatalf("%d bytes of cookies", n)
+			}
+		}
+		if a := b.follow("GET", last, nil); a.arrival(t).Get("code") == "" {
+			t.Errorf("%d %s", a.code, a.text)
+		}
+		b = w.browser()
+		query := params("filler", strings.Repeat("s", 2*maxRequest)).Encode()
+		a := b.visit("GET", "/signin/google?ticket="+w.server.sealTicket(ticket{Asked: w.store.Now(), Query: query}), nil)
+		if a.code != 413 || len(b.cookies) != 0 || !strings.Contains(a.text, "too long") {
+			t.Errorf("%d, %d cookies: %s", a.code, len(b.cookies), a.text)
 		}
 	})
 }

@@ -97,7 +97,10 @@ func (s *Server) sendTo(w http.ResponseWriter, r *http.Request, p social.Provide
 		s.failAt(w, r, &d, ofRedirect(p, err))
 		return
 	}
-	s.remember(w, r, d)
+	if err := s.remember(w, r, d); err != nil {
+		s.failPage(w, r, err)
+		return
+	}
 	redirect(w, r, to)
 }
 

@@ -65,7 +65,7 @@ func (s *Server) useVerification(w http.ResponseWriter, r *http.Request) {
 			s.failPage(w, r, linkGone(err, store.LinkVerify))
 			return
 		}
-		s.backToAccount(w, r, nil, pages.NoticeVerified)
+		s.backToAccount(w, r, o.in.ID, nil, pages.NoticeVerified)
 	}
 }
 

@@ -32,7 +32,8 @@ type Code struct {
 	ExpiresAt      time.Time
 }
 
-// codeKept is how long a code is remembered, so that its replay can be told.
+// codeKept is how long a code is remembered that was exchanged, so that its
+// replay can be told. Any other goes when it expires.
 const codeKept = 24 * time.Hour
 
 // AddCode writes a code of a live session. ErrNotFound if the session has ended
@@ -40,11 +41,11 @@ const codeKept = 24 * time.Hour
 func (s *Store) AddCode(ctx context.Context, c *Code) error {
 	n, err := s.exec(ctx, `INSERT INTO codes (signature, grant_id, client_id, account_id, auth_epoch, login_session_id, auth_time, amr, identity_id, redirect_uri,
 			code_challenge, nonce, scope, audience, resource, issued_at, expires_at, kept_until)
-		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, s.auth_time, s.amr, s.identity_id, $6, $7, $8, $9, $10, $11, $12, $13, $14
+		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, s.auth_time, s.amr, s.identity_id, $6, $7, $8, $9, $10, $11, $12, $13, $13
 		  FROM login_sessions s JOIN accounts a ON a.id = s.account_id
 		 WHERE s.id = $4 AND s.ended_at IS NULL AND s.expires_at > $12 AND a.is_active AND a.auth_epoch = $5`,
 		c.Signature, c.GrantID, c.ClientID, c.LoginSessionID, c.AuthEpoch, c.RedirectURI, c.CodeChallenge, c.Nonce,
-		c.Scope.String(), c.Audience.String(), c.Resource.String(), c.IssuedAt, c.ExpiresAt, c.ExpiresAt.Add(codeKept))
+		c.Scope.String(), c.Audience.String(), c.Resource.String(), c.IssuedAt, c.ExpiresAt)
 	if err != nil {
 		return fmt.Errorf("write the code: %w", err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -66,28 +68,62 @@ func (s *Store) Consent(ctx context.Context, in *SignedIn, clientID string, scop
 	return translate(err)
 }
 
-// Consents lists what an account has allowed, by client.
+// Consents lists who can act for an account, and how, by client: what it allowed
+// when it was asked, and what clients have of it without asking, as those of the
+// operator's do (first_party). GrantedAt of the latter is when the newest grant
+// began.
 func (s *Store) Consents(ctx context.Context, accountID string) ([]Consent, error) {
-	var list []Consent
-	err := s.reads.WithContext(ctx).Where("account_id = ?", accountID).Order("client_id").Find(&list).Error
+	var list, live []Consent
+	err := s.reads.WithContext(ctx).Where("account_id = ?", accountID).Find(&list).Error
+	if err == nil {
+		err = s.reads.WithContext(ctx).Raw(`SELECT client_id, scope, created_at AS granted_at FROM (
+				SELECT client_id, scope, created_at, row_number() OVER (PARTITION BY client_id, scope ORDER BY created_at DESC, id) AS n
+				  FROM grants WHERE account_id = ? AND revoked_at IS NULL AND expires_at > ?) newest
+			 WHERE n = 1 ORDER BY created_at DESC, client_id, scope`, accountID, s.now()).Scan(&live).Error
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list consents: %w", err)
 	}
+	for _, g := range live {
+		i := slices.IndexFunc(list, func(c Consent) bool { return c.ClientID == g.ClientID })
+		if i < 0 {
+			g.AccountID = accountID
+			list = append(list, g)
+			continue
+		}
+		list[i].Scope = ParseWords(list[i].Scope.String() + " " + g.Scope.String())
+	}
+	slices.SortFunc(list, func(a, b Consent) int { return strings.Compare(a.ClientID, b.ClientID) })
 	return list, nil
 }
 
-// WithdrawConsent forgets what the account allowed a client, and ends the
-// grants and the codes that the client has of it. ErrNotFound if there was
-// nothing.
+// WithdrawConsent ends that a client can act for an account: what that allowed
+// the client, and the grants, the codes and the imported tokens that the client
+// has of it. ErrNotFound if there was nothing.
 func (s *Store) WithdrawConsent(ctx context.Context, accountID, clientID string) error {
-	if !isID(accountID) {
+	if !isID(accountID) || clientID == "" { // endImported takes none for all
 		return ErrNotFound
 	}
-	return s.revokeAfter(ctx, func(tx *gorm.DB) *gorm.DB {
-		done := tx.Where("account_id = ? AND client_id = ?", accountID, clientID).Delete(&Consent{})
-		if done.Error == nil && done.RowsAffected > 0 {
-			done.Error = tx.Where("account_id = ? AND client_id = ? AND spent_at IS NULL", accountID, clientID).Delete(&Code{}).Error
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := s.lockAccount(tx, "id = ?", accountID); err != nil { // after sign-ins under way, which are seen then
+			return err
 		}
-		return done
-	}, "account_id = ? AND client_id = ?", accountID, clientID)
+		var ended int64
+		for _, change := range []*gorm.DB{
+			tx.Where("account_id = ? AND client_id = ?", accountID, clientID).Delete(&Consent{}),
+			tx.Where("account_id = ? AND client_id = ? AND spent_at IS NULL", accountID, clientID).Delete(&Code{}),
+			tx.Exec(endImported, s.now(), accountID, clientID, clientID),
+		} {
+			if change.Error != nil {
+				return change.Error
+			}
+			ended += change.RowsAffected
+		}
+		n, err := s.endGrants(tx, "account_id = ? AND client_id = ?", accountID, clientID)
+		if err == nil && n+ended == 0 {
+			return ErrNotFound
+		}
+		return err
+	})
+	return translate(err)
 }

@@ -117,7 +117,10 @@ func (s *Store) OpenLoginSession(ctx context.Context, n NewLoginSession) (*Login
 				return err
 			}
 		}
-		return tx.Create(l).Error
+		if err := tx.Create(l).Error; err != nil {
+			return err
+		}
+		return s.endSurplus(tx, l)
 	})
 	if err != nil {
 		return nil, translate(err)
@@ -138,6 +141,20 @@ func signInAgain(tx *gorm.DB, previous *SignedIn, l *LoginSession) (bool, error)
 	return true, nil
 }
 
+// endSurplus makes room for a new session: of those that an account would have
+// beyond maxSessions, the ones end that were used longest ago.
+func (s *Store) endSurplus(tx *gorm.DB, l *LoginSession) error {
+	done := endSessions(tx, l.CreatedAt, `account_id = ? AND id <> ? AND id NOT IN (SELECT id FROM login_sessions
+		WHERE account_id = ? AND id <> ? AND ended_at IS NULL AND expires_at > ? ORDER BY seen_at DESC, id DESC LIMIT ?)`,
+		l.AccountID, l.ID, l.AccountID, l.ID, l.CreatedAt, maxSessions-1)
+	if done.Error != nil || done.RowsAffected == 0 {
+		return done.Error
+	}
+	_, err := s.endGrants(tx, online+` AND account_id = ? AND login_session_id NOT IN (SELECT id FROM login_sessions
+		WHERE account_id = ? AND ended_at IS NULL)`, l.AccountID, l.AccountID)
+	return err
+}
+
 // LoginSessions lists an account's live sessions, the one that was used last
 // first.
 func (s *Store) LoginSessions(ctx context.Context, accountID string) ([]LoginSession, error) {
@@ -153,8 +170,8 @@ func (s *Store) LoginSessions(ctx context.Context, accountID string) ([]LoginSes
 	return list, nil
 }
 
-// maxSessions bounds what one list shows.
-const maxSessions = 200
+// maxSessions is how many live sessions an account has at most.
+const maxSessions = 100
 
 // EndLoginSession ends one of an account's sessions, and the grants born of it
 // unless they may go on offline (OpenID Connect Core §11). ErrNotFound if the
@@ -182,37 +199,35 @@ func (s *Store) EndLoginSession(ctx context.Context, accountID, id string) error
 }
 
 // EndLoginSessions ends all sessions of an account but the one named by keep,
-// with the grants born of them, and returns how many that were. See
+// with the grants born of them, and returns how many sessions that were. See
 // EndLoginSession for the record.
 func (s *Store) EndLoginSessions(ctx context.Context, accountID, keep string) (n int64, err error) {
 	if !isID(accountID) {
 		return 0, ErrNotFound
 	}
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		var ids []string
-		q := tx.Model(&LoginSession{}).Where("account_id = ? AND ended_at IS NULL", accountID)
-		if keep != "" {
-			q = q.Where("id <> ?", keep)
-		}
-		if err := q.Order("id").Pluck("id", &ids).Error; err != nil {
+		if err := s.lockAccount(tx, "id = ?", accountID); err != nil {
 			return err
 		}
-		for _, id := range ids {
-			ended, err := s.endSession(tx, id)
-			if err != nil {
-				return err
-			}
-			if ended {
-				n++
-			}
+		kept := &keep
+		if keep == "" {
+			kept = nil
+		}
+		done := endSessions(tx, s.now(), "account_id = ? AND id IS DISTINCT FROM ?", accountID, kept)
+		if n = done.RowsAffected; done.Error != nil {
+			return done.Error
+		}
+		if _, err := s.endGrants(tx, online+" AND account_id = ? AND login_session_id IS DISTINCT FROM ?", accountID, kept); err != nil {
+			return err
 		}
 		return nil
 	})
 	return n, translate(err)
 }
 
-// bornOf selects the grants that end with a session.
-const bornOf = `login_session_id = ? AND (' ' || scope || ' ') NOT LIKE '% ` + ScopeOffline + ` %'`
+// online selects the grants that end with their browser session (OpenID Connect
+// Core §11).
+const online = `login_session_id IS NOT NULL AND (' ' || scope || ' ') NOT LIKE '% ` + ScopeOffline + ` %'`
 
 // endSession changes the row that new grants of the session are inserted
 // beside, then ends those that there are.
@@ -221,7 +236,7 @@ func (s *Store) endSession(tx *gorm.DB, id string) (bool, error) {
 	if done.Error != nil || done.RowsAffected == 0 {
 		return false, done.Error
 	}
-	_, err := s.endGrants(tx, bornOf, id)
+	_, err := s.endGrants(tx, online+` AND login_session_id = ?`, id)
 	return true, err
 }
 

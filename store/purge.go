@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"gorm.io/gorm"
 )
 
 const (
@@ -21,7 +23,6 @@ var purges = []struct{ name, table, set, where string }{
 	{"refresh_tokens", "refresh_tokens", "", "expires_at < $1"},
 	{"grants", "grants", "", "expires_at < $1"},
 	{"codes", "codes", "", "kept_until < $1"},
-	{"login_sessions", "login_sessions", "", "expires_at < $1"},
 	{"one_time_links", "one_time_links", "", "expires_at < $1"},
 	{"limits", "limits", "", "expires_at < $1"},
 	{"replays", "replays", "", "expires_at < $1"},
@@ -34,11 +35,14 @@ var purges = []struct{ name, table, set, where string }{
 // is over: without its salt a token's successor cannot be derived any more.
 // It returns the number of rows touched.
 func (s *Store) Purge(ctx context.Context) (int64, error) {
+	total, err := s.purgeSessions(ctx)
+	if err != nil {
+		return total, fmt.Errorf("purge login_sessions: %w", err)
+	}
 	rowID := "rowid"
 	if s.pool != nil {
 		rowID = "ctid"
 	}
-	var total int64
 	for _, p := range purges {
 		verb := "DELETE FROM " + p.table
 		if p.set != "" {
@@ -59,6 +63,33 @@ func (s *Store) Purge(ctx context.Context) (int64, error) {
 		}
 	}
 	return total, nil
+}
+
+// purgeSessions removes browser sessions whose time is over, used up or idle, and
+// ends the grants that end with them. Like all that ends grants it changes the
+// row first that new ones are inserted beside.
+func (s *Store) purgeSessions(ctx context.Context) (total int64, err error) {
+	expired := `SELECT id FROM login_sessions WHERE expires_at < ? LIMIT ?`
+	if s.pool != nil {
+		expired += ` FOR UPDATE SKIP LOCKED` // whoever holds one may wait for another
+	}
+	for {
+		var ids []string
+		err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			done := tx.Raw(`DELETE FROM login_sessions WHERE id IN (`+expired+`) RETURNING id`, s.now(), purgeBatch).Scan(&ids)
+			if done.Error != nil || len(ids) == 0 {
+				return done.Error
+			}
+			_, err := s.endGrants(tx, online+` AND login_session_id IN ?`, ids)
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		if total += int64(len(ids)); len(ids) < purgeBatch {
+			return total, nil
+		}
+	}
 }
 
 // RunUpkeep does what must be done from time to time until ctx ends: it purges,

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -104,6 +105,7 @@ type Rotation struct {
 	Access   AccessToken
 	Refresh  []byte        // signature of the successor
 	Lifetime time.Duration // of the successor; it ends with its grant at the latest
+	Idle     time.Duration // how long the browser session of an online grant lasts from now on; see touchSession
 
 	// Whole gives Access the grant's whole scope and audience, if the client is
 	// registered for all of it: of Access those are what it is registered for.
@@ -130,7 +132,7 @@ type Rotated struct {
 // The successor may be asked for again while it is unspent itself. The test
 // must be NOT EXISTS (… spent): a caller that waited for the row's lock has an
 // old snapshot, in which the successor is not there at all.
-const (
+var (
 	spendRefresh = `UPDATE refresh_tokens AS t
 		   SET spent_at = coalesce(t.spent_at, $2), secret_id = CASE WHEN t.spent_at IS NULL THEN $4 ELSE t.secret_id END,
 		       salt = CASE WHEN t.spent_at IS NULL THEN $5 ELSE t.salt END
@@ -142,16 +144,27 @@ const (
 	ofGrant        = `g.id, g.subject, g.account_id, g.scope, g.audience, g.auth_time, g.amr, g.sid`
 	rotatePostgres = `WITH spent AS (` + spendRefresh + `
 			   AND ( NOT $14 OR string_to_array(g.scope, ' ') <@ string_to_array($8, ' ') AND string_to_array(g.audience, ' ') <@ string_to_array($9, ' '))
-			RETURNING t.spent_at, t.secret_id, t.salt, t.access_signature, g.expires_at AS grant_end, ` + ofGrant + `),
+			RETURNING t.spent_at, t.secret_id, t.salt, t.access_signature, g.expires_at AS grant_end, g.login_session_id, ` + ofGrant + `),
 		won AS (SELECT * FROM spent WHERE salt = $5),
 		x AS (UPDATE access_tokens o SET revoked_at = $2 FROM won WHERE o.signature = won.access_signature AND o.revoked_at IS NULL),
 		a AS (INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)
 			SELECT $7, id, CASE WHEN $14 THEN scope ELSE $8 END, CASE WHEN $14 THEN audience ELSE $9 END, $10, $2, least($11, grant_end)
 			  FROM won ON CONFLICT DO NOTHING),
 		r AS (INSERT INTO refresh_tokens (signature, grant_id, predecessor, access_signature, issued_at, expires_at)
-			SELECT $12, id, $1, $7, $2, least($13, grant_end) FROM won ON CONFLICT DO NOTHING)
+			SELECT $12, id, $1, $7, $2, least($13, grant_end) FROM won ON CONFLICT DO NOTHING),
+		l AS (` + touchSession("won", "$15", "$16") + `)
 		SELECT spent_at, secret_id, salt, grant_end, id, subject, account_id, scope, audience, auth_time, amr, sid FROM spent`
 )
+
+// touchSession counts a refresh, at $2, as a use of the browser session that its
+// grant ends with: or that would go idle, and sign out somebody who is at work.
+// from has the grant's columns; the session lasts until the parameter until, if
+// it was last used at the parameter seen or before.
+func touchSession(from, until, seen string) string {
+	return `UPDATE login_sessions AS l SET seen_at = $2, expires_at = CASE WHEN l.absolute_at < ` + until + ` THEN l.absolute_at ELSE ` + until + ` END
+			  FROM ` + from + ` g
+			 WHERE l.id = g.login_session_id AND l.ended_at IS NULL AND l.expires_at > $2 AND l.seen_at <= ` + seen + ` AND ` + online
+}
 
 func (d *Rotated) columns() []any {
 	return []any{&d.SpentAt, &d.SecretID, &d.Salt, &d.GrantEnd, &d.GrantID, &d.Subject, &d.AccountID, &d.Scope, &d.Audience, &d.AuthTime, &d.AMR, &d.SID}
@@ -168,7 +181,7 @@ func (s *Store) Rotate(ctx context.Context, r Rotation) (Rotated, error) {
 	if s.pool != nil {
 		err = s.pool.QueryRow(ctx, rotatePostgres, r.Old, now, s.graceBegan(), r.SecretID, r.Salt, r.ClientID,
 			r.Access.Signature, r.Access.Scope.String(), r.Access.Audience.String(), r.Access.CNF, r.Access.ExpiresAt,
-			r.Refresh, now.Add(r.Lifetime), r.Whole).Scan(done.columns()...)
+			r.Refresh, now.Add(r.Lifetime), r.Whole, now.Add(r.Idle), now.Add(-seenEvery)).Scan(done.columns()...)
 	} else {
 		err = s.lite.write(ctx, func(tx *sql.Tx) error {
 			done, err = s.rotateSQLite(ctx, tx, now, r)
@@ -209,10 +222,11 @@ func (s *Store) rotateSQLite(ctx context.Context, tx *sql.Tx, now time.Time, r R
 	if !bytes.Equal(done.Salt, r.Salt) {
 		return done, nil
 	}
-	for _, step := range []struct {
+	type step struct {
 		query string
 		args  []any
-	}{
+	}
+	steps := []step{
 		{`UPDATE access_tokens SET revoked_at = $1 WHERE signature = $2 AND revoked_at IS NULL`, []any{now, access}},
 		{`INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
@@ -221,7 +235,11 @@ func (s *Store) rotateSQLite(ctx context.Context, tx *sql.Tx, now time.Time, r R
 		{`INSERT INTO refresh_tokens (signature, grant_id, predecessor, access_signature, issued_at, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
 			[]any{r.Refresh, done.GrantID, r.Old, r.Access.Signature, now, earlier(now.Add(r.Lifetime), done.GrantEnd)}},
-	} {
+	}
+	if done.SID != "" {
+		steps = append(steps, step{touchSession("grants", "$3", "$4") + ` AND g.id = $1`, []any{done.GrantID, now, now.Add(r.Idle), now.Add(-seenEvery)}})
+	}
+	for _, step := range steps {
 		if _, err := tx.ExecContext(ctx, step.query, step.args...); err != nil {
 			return done, err
 		}
@@ -243,12 +261,14 @@ func (s *Store) KeepRefresh(ctx context.Context, r Rotation) error {
 	const prolong = `UPDATE refresh_tokens AS t SET expires_at = $3 FROM grants g
 		 WHERE t.signature = $1 AND g.id = t.grant_id AND t.spent_at IS NULL AND t.expires_at > $2
 		   AND g.revoked_at IS NULL AND g.expires_at > $2`
+	touch := func(from string) string { return touchSession(from, "$9", "$10") }
 	const insert = `INSERT INTO access_tokens (signature, grant_id, scope, audience, cnf, issued_at, expires_at)`
 	args := []any{r.Old, now, now.Add(r.Lifetime)}
 	access := []any{r.Access.Signature, r.Access.Scope.String(), r.Access.Audience.String(), r.Access.CNF, r.Access.ExpiresAt}
+	all := append(slices.Clone(args), append(access, now.Add(r.Idle), now.Add(-seenEvery))...)
 	if s.pool != nil {
-		tag, err := s.pool.Exec(ctx, `WITH kept AS (`+prolong+` RETURNING t.grant_id) `+insert+
-			` SELECT $4, grant_id, $5, $6, $7, $2, $8 FROM kept`, append(args, access...)...)
+		tag, err := s.pool.Exec(ctx, `WITH kept AS (`+prolong+` RETURNING t.grant_id, g.login_session_id, g.scope), l AS (`+touch("kept")+`) `+insert+
+			` SELECT $4, grant_id, $5, $6, $7, $2, $8 FROM kept`, all...)
 		if err == nil && tag.RowsAffected() == 0 {
 			return ErrNotFound
 		}
@@ -262,8 +282,10 @@ func (s *Store) KeepRefresh(ctx context.Context, r Rotation) error {
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, ErrNotFound)
 		}
-		_, err = tx.ExecContext(ctx, insert+` SELECT $4, grant_id, $5, $6, $7, $2, $8 FROM refresh_tokens WHERE signature = $1`,
-			append(args, access...)...)
+		if _, err = tx.ExecContext(ctx, insert+` SELECT $4, grant_id, $5, $6, $7, $2, $8 FROM refresh_tokens WHERE signature = $1`, all...); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, touch("grants")+` AND g.id = (SELECT grant_id FROM refresh_tokens WHERE signature = $1)`, all...)
 		return err
 	})
 }

@@ -158,7 +158,7 @@ func (w *work) statement() (string, []any) {
 	case w.imported != nil:
 		return flushImportedGrant, append(w.signInArgs(), w.imported)
 	case w.code != nil:
-		return flushCodeGrant, append(w.signInArgs(), w.code)
+		return flushCodeGrant, append(w.signInArgs(), w.code, w.grant.CreatedAt.Add(codeKept))
 	}
 	return flushAccountGrant, w.accountArgs()
 }
@@ -175,7 +175,7 @@ const (
 	spendImported = `UPDATE imported_tokens SET spent_at = $19, grant_id = $1
 		 WHERE digest = $30 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19`
 	livingSession = `SELECT id FROM login_sessions WHERE id = $18 AND ended_at IS NULL`
-	spendCode     = `UPDATE codes SET spent_at = $19
+	spendCode     = `UPDATE codes SET spent_at = $19, kept_until = $31
 		 WHERE signature = $30 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19`
 	livingRoot   = `SELECT id FROM grants WHERE id = $2 AND revoked_at IS NULL AND expires_at > $19`
 	livingParent = `SELECT p.id AS parent FROM access_tokens t JOIN grants p ON p.id = t.grant_id

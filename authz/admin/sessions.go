@@ -69,11 +69,11 @@ func (s *Server) endSession(ctx context.Context, in *struct {
 	})
 }
 
-// consent is what an account allowed a client.
+// consent is what a client can do for an account.
 type consent struct {
 	ClientID  string    `json:"client_id"`
 	Scope     string    `json:"scope"`
-	GrantedAt time.Time `json:"granted_at" doc:"When the person last allowed something"`
+	GrantedAt time.Time `json:"granted_at" doc:"When the person last allowed something; of a client that does not ask, when its newest grant began"`
 }
 
 func showConsent(c store.Consent) consent {

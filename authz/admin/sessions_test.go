@@ -119,7 +119,7 @@ func TestConsents(t *testing.T) {
 			t.Fatal(err)
 		}
 		list := w.must(200, "GET", path, "").items()
-		if len(list) != 1 || list[0]["client_id"] != "ops" || list[0]["scope"] != "openid read" || list[0]["granted_at"] == nil {
+		if len(list) != 1 || list[0]["client_id"] != "ops" || list[0]["scope"] != "openid read offline_access" || list[0]["granted_at"] == nil {
 			t.Errorf("%v", list)
 		}
 		for _, wrong := range []string{path + "/nobody", "/admin/accounts/" + store.NewGrantID() + "/consents/ops", "/admin/accounts/x/consents/ops"} {

@@ -83,7 +83,7 @@ func authorizeBy(session func(context.Context, ...any) scanner, insert func(cont
 		}
 		code, end := random(32), at.Add(time.Minute)
 		n, err := insert(ctx, code, uuid.Must(uuid.NewV7()).String(), rs256Client, id, epoch, benchRedirect, challenge, benchNonce,
-			openidScope, benchAudience, "", at, end, end.Add(day))
+			openidScope, benchAudience, "", at, end)
 		if err != nil || n != 1 {
 			return nil, errors.Join(err, errNothing)
 		}
@@ -146,14 +146,15 @@ func newExchange(form url.Values) (exchange, error) {
 }
 
 // args are $1–$20 the grant, $21–$26 its access token, $27 the account's
-// epoch, $28 and $29 its refresh token, $30 the code, as in store/work.go.
+// epoch, $28 and $29 its refresh token, $30 the code and $31
+// how long it is kept, as in store/work.go.
 func (e exchange) args() []any {
 	end, accessEnd := e.now.Add(30*day), e.now.Add(15*time.Minute)
 	return []any{
 		e.grant, e.grant, e.account, codeClient, e.account, personEmail(0), benchScope, benchAudience, "", e.now,
 		"pwd", "", "", "", "", "bench", nil, e.session, e.now, end,
 		e.access, benchScope, benchAudience, "", e.now, accessEnd,
-		0, e.refresh, end, e.code,
+		0, e.refresh, end, e.code, e.now.Add(day),
 	}
 }
 

@@ -40,14 +40,14 @@ const (
 
 	insertCode = `INSERT INTO codes (signature, grant_id, client_id, account_id, auth_epoch, login_session_id, auth_time, amr, identity_id, redirect_uri,
 			code_challenge, nonce, scope, audience, resource, issued_at, expires_at, kept_until)
-		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, s.auth_time, s.amr, s.identity_id, $6, $7, $8, $9, $10, $11, $12, $13, $14
+		SELECT $1, $2, $3, a.id, a.auth_epoch, s.id, s.auth_time, s.amr, s.identity_id, $6, $7, $8, $9, $10, $11, $12, $13, $13
 		  FROM login_sessions s JOIN accounts a ON a.id = s.account_id
 		 WHERE s.id = $4 AND s.ended_at IS NULL AND s.expires_at > $12 AND a.is_active AND a.auth_epoch = $5`
 
 	storeCodeGrant = `WITH c AS (SELECT id FROM clients WHERE id = $4 AND disabled_at IS NULL FOR SHARE),
 		who AS (SELECT id FROM accounts WHERE id = $3 AND is_active AND auth_epoch = $27 AND EXISTS (SELECT 1 FROM c) FOR SHARE),
 		s AS (SELECT id FROM login_sessions WHERE id = $18 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM who) FOR SHARE),
-		o AS (UPDATE codes SET spent_at = $19
+		o AS (UPDATE codes SET spent_at = $19, kept_until = $31
 			 WHERE signature = $30 AND client_id = $4 AND account_id = $3 AND spent_at IS NULL AND expires_at > $19
 			   AND EXISTS (SELECT 1 FROM s) RETURNING signature),
 		g AS (INSERT INTO grants (` + grantColumns + `) SELECT ` + grantValues + ` FROM o RETURNING id),
@@ -66,7 +66,7 @@ const (
 			   AND (t.spent_at IS NULL OR t.spent_at > $3)
 			   AND NOT EXISTS (SELECT 1 FROM refresh_tokens s WHERE s.predecessor = t.signature AND s.spent_at IS NOT NULL)
 			   AND ( NOT $14 OR string_to_array(g.scope, ' ') <@ string_to_array($8, ' ') AND string_to_array(g.audience, ' ') <@ string_to_array($9, ' '))
-			RETURNING t.spent_at, t.secret_id, t.salt, t.access_signature, g.expires_at AS grant_end,
+			RETURNING t.spent_at, t.secret_id, t.salt, t.access_signature, g.expires_at AS grant_end, g.login_session_id,
 				g.id, g.subject, g.account_id, g.scope, g.audience, g.auth_time, g.amr, g.sid),
 		won AS (SELECT * FROM spent WHERE salt = $5),
 		x AS (UPDATE access_tokens o SET revoked_at = $2 FROM won WHERE o.signature = won.access_signature AND o.revoked_at IS NULL),
@@ -74,7 +74,10 @@ const (
 			SELECT $7, id, CASE WHEN $14 THEN scope ELSE $8 END, CASE WHEN $14 THEN audience ELSE $9 END, $10, $2, least($11, grant_end)
 			  FROM won ON CONFLICT DO NOTHING),
 		r AS (INSERT INTO refresh_tokens (` + refreshColumns + `)
-			SELECT $12, id, $1, $7, $2, least($13, grant_end) FROM won ON CONFLICT DO NOTHING)
+			SELECT $12, id, $1, $7, $2, least($13, grant_end) FROM won ON CONFLICT DO NOTHING),
+		l AS (UPDATE login_sessions AS l SET seen_at = $2, expires_at = CASE WHEN l.absolute_at < $15 THEN l.absolute_at ELSE $15 END
+			  FROM won g WHERE l.id = g.login_session_id AND l.ended_at IS NULL AND l.expires_at > $2 AND l.seen_at <= $16
+			   AND login_session_id IS NOT NULL AND (' ' || scope || ' ') NOT LIKE '% offline_access %')
 		SELECT spent_at, secret_id, salt, grant_end, id, subject, account_id, scope, audience, auth_time, amr, sid FROM spent`
 
 	grantColumns = `id, root_id, account_id, client_id, subject, username, scope, audience, resource, auth_time,
@@ -87,24 +90,25 @@ const (
 )
 
 // The same with nothing but the writes. They take the same parameters; $3, $6
-// and $14 have no use in plainRotation but to be some, nor has $27 in plainCodeGrant.
+// and $14 to $16 have no use in plainRotation but to be some, nor has $27 in
+// plainCodeGrant.
 const (
 	plainClientGrant = `WITH g AS (INSERT INTO grants (` + grantColumns + `) VALUES (` + grantValues + `))
 		INSERT INTO access_tokens (` + accessColumns + `) VALUES ($21, $1, $22, $23, $24, $25, $26)`
 
 	plainRotation = `WITH spent AS (UPDATE refresh_tokens SET spent_at = $2, secret_id = $4, salt = $5
-			 WHERE signature = $1 AND spent_at IS NULL AND expires_at > $3 AND $6 <> '' AND $14 RETURNING grant_id),
+			 WHERE signature = $1 AND spent_at IS NULL AND expires_at > $3 AND $6 <> '' AND $14 AND issued_at < $15 AND issued_at <> $16 RETURNING grant_id),
 		a AS (INSERT INTO access_tokens (` + accessColumns + `) SELECT $7, grant_id, $8, $9, $10, $2, $11 FROM spent),
 		r AS (INSERT INTO refresh_tokens (` + refreshColumns + `) SELECT $12, grant_id, $1, $7, $2, $13 FROM spent)
 		SELECT grant_id FROM spent`
 
-	plainCodeGrant = `WITH o AS (UPDATE codes SET spent_at = $19 WHERE signature = $30 AND spent_at IS NULL AND auth_epoch = $27 RETURNING signature),
+	plainCodeGrant = `WITH o AS (UPDATE codes SET spent_at = $19, kept_until = $31 WHERE signature = $30 AND spent_at IS NULL AND auth_epoch = $27 RETURNING signature),
 		g AS (INSERT INTO grants (` + grantColumns + `) SELECT ` + grantValues + ` FROM o),
 		a AS (INSERT INTO access_tokens (` + accessColumns + `) SELECT $21, $1, $22, $23, $24, $25, $26 FROM o),
 		r AS (INSERT INTO refresh_tokens (` + firstColumns + `) SELECT $28, $1, $21, $25, $29 FROM o)
 		SELECT count(*) FROM o`
 
-	liteSpendCode     = `UPDATE codes SET spent_at = $19 WHERE signature = $30 AND spent_at IS NULL`
+	liteSpendCode     = `UPDATE codes SET spent_at = $19, kept_until = $31 WHERE signature = $30 AND spent_at IS NULL`
 	liteInsertRefresh = `INSERT INTO refresh_tokens (` + firstColumns + `) VALUES ($28, $1, $21, $25, $29)`
 	liteInsertGrant   = `INSERT INTO grants (` + grantColumns + `) VALUES (` + grantValues + `)`
 	liteInsertAccess  = `INSERT INTO access_tokens (` + accessColumns + `) VALUES ($21, $1, $22, $23, $24, $25, $26)`
@@ -146,7 +150,7 @@ func newRotation(form url.Values) (rotation, error) {
 // args are in the order of store's rotation.
 func (r rotation) args() []any {
 	return []any{r.old, r.now, r.now.Add(-30 * time.Second), []byte("floor"), r.salt, webClient,
-		r.access, benchScope, benchAudience, "", r.accessEnd, r.refresh, r.refreshEnd, true}
+		r.access, benchScope, benchAudience, "", r.accessEnd, r.refresh, r.refreshEnd, true, r.now.Add(7 * 24 * time.Hour), r.now.Add(-time.Minute)}
 }
 
 func (r rotation) answer(b []byte) []byte {
