@@ -62,7 +62,6 @@ func TestDRFReasons(t *testing.T) {
 	)
 	each(t, func(t *testing.T, w *world) {
 		w.configureDRF(nil)
-		w.addClient(store.Client{ID: "web"})
 		for _, tt := range []struct {
 			reason, backend string
 			said            http.HandlerFunc
@@ -107,7 +106,6 @@ func TestDRFReasons(t *testing.T) {
 func TestDRFUserIsNotKnown(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.configureDRF(nil)
-		w.addClient(store.Client{ID: "web"})
 		const pair = `"access_token":"gth_at_new","expires_in":900,"token_type":"bearer","scope":"read write","refresh_token":"gth_rt_new"`
 		body := strings.ReplaceAll(convertBody, "%", "facebook")
 		w.do("POST", "/api-auth/convert-token", "", body).says(200, "{"+pair+"}")
@@ -123,7 +121,6 @@ func TestDRFUserIsNotKnown(t *testing.T) {
 func TestDRFBearers(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.configureDRF(nil)
-		w.addClient(store.Client{ID: "web"})
 		w.as.issue("old", w.account.ID, "read", map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})
 		a := w.do("GET", "/api-auth/currentUser/", "old", "")
 		a.says(401, `{"detail":"Invalid token header. No credentials provided."}`)
@@ -150,7 +147,9 @@ func TestDRFBearers(t *testing.T) {
 func TestDRFWithoutItsDatabase(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.configureDRF(func(c *Config) { c.DRFAll = drfPublic })
-		w.addClient(store.Client{ID: "web", Origins: store.Words{"https://spa.example.com"}})
+		if _, err := w.store.UpdateClient(t.Context(), "web", func(c *store.Client) error { c.Origins = store.Words{"https://spa.example.com"}; return nil }); err != nil {
+			t.Fatal(err)
+		}
 		spa := header("Origin", "https://spa.example.com")
 		w.do("GET", "/api-auth/all/", "", "", spa).says(200, `[{"email":"Demo@example.com","username":"demo","first_name":"demo"}]`)
 		w.store.Close()
@@ -208,7 +207,6 @@ func (w *world) signedIn(client string) *store.SubjectToken {
 func TestDRFDisconnectBackendRefusals(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.configureDRF(nil)
-		w.addClient(store.Client{ID: "web"})
 		f := store.Federated{Provider: "google", Subject: "1", Actor: "test"}
 		if _, err := w.store.LinkIdentity(context.Background(), f, w.signedIn("web").Presence(), nil, time.Time{}); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humamux"
 
 	"gatehouse/api/introspect"
+	"gatehouse/store"
 )
 
 // realm is told in WWW-Authenticate (RFC 9110 §11.5).
@@ -20,6 +22,7 @@ type access struct {
 	optional bool     // no token will do; one that is sent must be good, whatever its scopes
 	account  bool     // the token must speak for an account, not for a client
 	inPerson bool     // nobody may act for the account (RFC 8693 §4.1)
+	ours     bool     // the token must be of a first-party client
 }
 
 var anyone access // read only
@@ -48,11 +51,38 @@ func (s *Server) guard(a access) func(huma.Context, func(huma.Context)) {
 				s.fail(w, r, forbidden("account_required", "the access token is of a client, not of an account"))
 			case a.inPerson && who.Actor != nil:
 				s.fail(w, r, forbidden("delegated", "somebody acts for the account; this it must do in person"))
+			case a.ours:
+				if p := s.refuseOthers(r.Context()); p != nil {
+					s.fail(w, r, p)
+					return
+				}
+				next(humamux.NewContext(c.Operation(), r, w))
 			default:
 				next(humamux.NewContext(c.Operation(), r, w))
 			}
 		})).ServeHTTP(w, r)
 	}
+}
+
+// firstParty tells whether the request's token is of a client that the operator
+// vouches for: any other has what somebody allowed it, and not their account.
+func (s *Server) firstParty(ctx context.Context) (bool, error) {
+	client, err := s.store.Client(ctx, principal(ctx).ClientID)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && client.FirstParty, err
+}
+
+func (s *Server) refuseOthers(ctx context.Context) *problem {
+	ours, err := s.firstParty(ctx)
+	switch {
+	case err != nil:
+		return asProblem(err)
+	case !ours:
+		return forbidden("first_party_required", "an application that may act for the account may not change the account itself")
+	}
+	return nil
 }
 
 // narrowCORS takes back what newCORS let any registered origin do, as soon as

@@ -363,7 +363,7 @@ func TestIdentitiesRefuse(t *testing.T) {
 // TestIdentitiesCORS: pages read good answers, refusals and challenges alike.
 func TestIdentitiesCORS(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.addClient(store.Client{ID: "spa", Type: store.Public, Origins: store.Words{"https://spa.example.com"}})
+		w.addClient(store.Client{ID: "spa", Type: store.Public, FirstParty: true, Origins: store.Words{"https://spa.example.com"}})
 		w.as.issue("its", w.account.ID, "read write", map[string]any{"client_id": "spa"})
 		for _, tt := range []struct {
 			name, origin, token string

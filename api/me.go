@@ -24,13 +24,24 @@ func (s *Server) own(ctx context.Context) (*store.Account, error) {
 	return a, nil
 }
 
-// showMe serves GET /accounts/me.
+// showMe serves GET /accounts/me. A client of others sees the address only if
+// it was allowed to (OpenID Connect Core §5.4).
 func (s *Server) showMe(ctx context.Context, _ *struct{}) (*meOutput, error) {
 	a, err := s.own(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &meOutput{newAccount(a)}, nil
+	shown := newAccount(a)
+	if !principal(ctx).HasScope(store.ScopeEmail) {
+		ours, err := s.firstParty(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read the client: %w", err)
+		}
+		if !ours {
+			shown.Email, shown.EmailVerified = nil, false
+		}
+	}
+	return &meOutput{shown}, nil
 }
 
 type updateMeInput struct {

@@ -46,6 +46,10 @@ func TestAccess(t *testing.T) {
 			{"client's token, password", "POST", "/accounts/me/password", "client", change, 403, "account_required", `error="insufficient_scope"`},
 			{"delegated may not delete", "DELETE", "/accounts/me", "delegated", "", 403, "delegated", `error="insufficient_scope"`},
 			{"delegated may not change the password", "POST", "/accounts/me/password", "delegated", change, 403, "delegated", `error="insufficient_scope"`},
+			{"others' application may not delete", "DELETE", "/accounts/me", "third", "", 403, "first_party_required", `error="insufficient_scope"`},
+			{"others' application may not change names", "PATCH", "/accounts/me", "third", `{}`, 403, "first_party_required", `error="insufficient_scope"`},
+			{"others' application may not change the password", "POST", "/accounts/me/password", "third", change, 403, "first_party_required", `error="insufficient_scope"`},
+			{"others' application may not link", "POST", "/accounts/me/identities", "third", `{}`, 403, "first_party_required", `error="insufficient_scope"`},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				a := w.do(tt.method, tt.path, tt.token, tt.body)
@@ -55,6 +59,11 @@ func TestAccess(t *testing.T) {
 					t.Errorf("WWW-Authenticate: %s", got)
 				}
 			})
+		}
+		for token, seen := range map[string]bool{"third": false, "third+email": true, "rw": true} {
+			if a := w.do("GET", "/accounts/me", token, ""); a.Code != 200 || strings.Contains(a.Body.String(), "Demo@example.com") != seen {
+				t.Errorf("the address, by %s: %d %s", token, a.Code, a.Body)
+			}
 		}
 		if a := w.do("PATCH", "/accounts/me", "delegated", `{"last_name":"Agent"}`); a.Code != 200 {
 			t.Errorf("delegated may do the rest: %d %s", a.Code, a.Body)
@@ -104,7 +113,6 @@ func TestEmailMayBeAbsent(t *testing.T) {
 func TestDeleteMe(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		grant := store.NewGrantID()
-		w.addClient(store.Client{ID: "web"})
 		w.addGrant(grant, w.account)
 		a := w.do("DELETE", "/accounts/me", "rw", "")
 		if a.Code != 204 || a.Body.Len() != 0 {
@@ -137,7 +145,6 @@ func (w *world) grants() (ids []string) {
 func TestChangePassword(t *testing.T) {
 	const newer = "a new, better password"
 	each(t, func(t *testing.T, w *world) {
-		w.addClient(store.Client{ID: "web"})
 		mine, other := store.NewGrantID(), store.NewGrantID()
 		w.addGrant(mine, w.account)
 		w.addGrant(other, w.account)

@@ -121,8 +121,8 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) routes() {
 	lister := access{scopes: []string{"accounts:read"}, optional: s.cfg.AccountsOpen}
 	reader := access{scopes: []string{"read"}, account: true}
-	writer := access{scopes: []string{"write"}, account: true}
-	person := access{scopes: []string{"write"}, account: true, inPerson: true}
+	writer := access{scopes: []string{"write"}, account: true, ours: true}
+	person := access{scopes: []string{"write"}, account: true, inPerson: true, ours: true}
 
 	handle(s, "POST", "/accounts", 201, anyone, "create-account", "Sign up", s.createAccount)
 	handle(s, "GET", "/accounts", 200, lister, "list-accounts", "List accounts, oldest first", s.listAccounts)

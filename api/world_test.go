@@ -155,12 +155,15 @@ func newWorld(t testing.TB, databaseURL string) *world {
 	w.store = storetest.Open(t, store.Config{URL: databaseURL, ClientCache: -1})
 	w.configure(nil)
 	w.account = w.addAccount("Demo@example.com", "demo")
+	w.addClient(store.Client{ID: "web", FirstParty: true})
 	all := "read write accounts:read"
 	w.as.issue("rw", w.account.ID, all, nil)
 	w.as.issue("r", w.account.ID, "read", nil)
 	w.as.issue("w", w.account.ID, "write", nil)
 	w.as.issue("client", "service", all, map[string]any{"sub_type": "client"})
 	w.as.issue("delegated", w.account.ID, all, map[string]any{"act": map[string]any{"sub": "agent"}})
+	w.as.issue("third", w.account.ID, all, map[string]any{"client_id": "partner"})
+	w.as.issue("third+email", w.account.ID, all+" email", map[string]any{"client_id": "partner"})
 	w.as.issue("other", w.account.ID, all, map[string]any{"aud": "https://other.example.com"})
 	return w
 }

@@ -149,6 +149,7 @@ func TestErrorPagesLeadOn(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.browser()
 		b.by("facebook", b.visit("GET", "/signin", nil), "fay@example.com")
+		b.by("facebook", b.visit("GET", "/signin", nil), "fay@example.com") // asked anew
 		identity, _, ok := strings.Cut(strings.SplitN(b.visit("GET", "/account", nil).text, `action="/account/unlink"><input type="hidden" name="id" value="`, 2)[1], `"`)
 		if !ok {
 			t.Fatal("no form to unlink")

@@ -295,6 +295,7 @@ func TestLastWayInStays(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.browser()
 		b.follow("GET", b.callback("google", graceEmail), nil)
+		b.follow("GET", b.callback("google", graceEmail), nil) // asked anew
 		account, err := w.store.AccountByEmail(context.Background(), graceEmail)
 		if err != nil {
 			t.Fatal(err)
