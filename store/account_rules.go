@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -21,9 +22,34 @@ type FieldError struct {
 func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
 
 // EmailKey is the form by which an address is unique and found: trimmed,
-// lower case, NFC.
+// lower case, NFC, and its domain as asciiDomain has it.
 func EmailKey(email string) string {
-	return norm.NFC.String(strings.Map(lower, norm.NFC.String(strings.TrimSpace(email))))
+	key := lowered(strings.TrimSpace(email))
+	at := strings.LastIndexByte(key, '@') + 1
+	if domain, ok := asciiDomain(key[at:]); at > 0 && ok {
+		return key[:at] + domain
+	}
+	return key
+}
+
+// asciiDomain is a domain as mail is sent to it, in its ASCII form (RFC 5891 §4)
+// and lower case. It is false for one that is no domain then, or another one than
+// it looks like but for letter case: ｅxample.com would be example.com.
+func asciiDomain(domain string) (string, bool) {
+	plain := lowered(domain)
+	if ascii(domain) == utf8.RuneCountInString(domain) {
+		return plain, true
+	}
+	sent, err := idna.Lookup.ToASCII(domain)
+	if err != nil {
+		return "", false
+	}
+	meant, err := idna.Lookup.ToUnicode(domain)
+	return sent, err == nil && meant == plain
+}
+
+func lowered(text string) string {
+	return norm.NFC.String(strings.Map(lower, norm.NFC.String(text)))
 }
 
 // lower is unicode.ToLower but for the letters that it would make ASCII ones of
@@ -59,6 +85,9 @@ func CheckEmail(email string) error {
 	addr, err := mail.ParseAddress(email)
 	_, domain, _ := strings.Cut(email, "@")
 	if err != nil || addr.Address != email || hasControl(email) || strings.ContainsFunc(email, notInEmail) || !domainName.MatchString(domain) {
+		return &FieldError{"email", "Enter a valid email address"}
+	}
+	if _, ok := asciiDomain(domain); !ok {
 		return &FieldError{"email", "Enter a valid email address"}
 	}
 	return nil
