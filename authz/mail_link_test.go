@@ -108,7 +108,8 @@ func (b *browser) signedInAs(accountID string) bool {
 
 // enteredAccount tells whether somebody was signed in and sent to their account.
 func (a answer) enteredAccount() bool {
-	return a.code == 303 && a.header.Get("Location") == "/account"
+	path, _, _ := strings.Cut(a.header.Get("Location"), "?")
+	return a.code == 303 && path == "/account"
 }
 
 // signsIn tells whether this password signs the account in.
