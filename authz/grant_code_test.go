@@ -318,3 +318,20 @@ func TestCodeStatements(t *testing.T) {
 		t.Errorf("authorize with remembered consent: %d statements", n)
 	}
 }
+
+// TestCodesThatNobodyExchangedGo holds that only codes that were used stay, for
+// their replay to be told.
+func TestCodesThatNobodyExchangedGo(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser()
+		b.code()
+		w.redeem("site", b.code())
+		w.clock.move(2 * codeLife)
+		if _, err := w.store.Purge(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.count(`SELECT count(*) FROM codes`); n != 1 {
+			t.Errorf("%d codes are kept", n)
+		}
+	})
+}
