@@ -133,7 +133,8 @@ func (w *publicPages) looksAfterAccount() {
 	v.at("Your account", "It is unlinked.", "Only your password signs you in.")
 
 	v.press("Withdraw\nHarbour Log")
-	v.at("Your account", "That application has no access any more.", "You have given no application access.")
+	v.at("Your account", "That application has no access any more.")
+	v.until(`!document.body.innerText.includes("Harbour Log")`) // the one that they signed up at still has
 	v.start("?prompt=none")
 	v.refused("consent_required")
 
