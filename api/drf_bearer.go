@@ -77,7 +77,8 @@ func (d *drf) check(r *http.Request, token string) (introspect.Principal, error)
 	return who, err
 }
 
-// signedIn is bearer for what needs somebody signed in.
+// signedIn is bearer for what needs somebody signed in, at a first-party client:
+// all else here tells or ends what a person gives no application of others.
 func (d *drf) signedIn(r *http.Request) (*drfBearer, error) {
 	b, err := d.bearer(r)
 	switch {
@@ -86,6 +87,13 @@ func (d *drf) signedIn(r *http.Request) (*drfBearer, error) {
 	case b == nil:
 		return nil, errNoBearer
 	case b.SubjectType != introspect.SubjectAccount:
+		return nil, errDenied()
+	}
+	ours, err := d.firstParty(r.Context(), b.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if !ours {
 		return nil, errDenied()
 	}
 	return b, nil

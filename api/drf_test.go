@@ -129,6 +129,12 @@ func TestDRFBearers(t *testing.T) {
 		}
 		w.as.issue("nobody", store.NewGrantID(), "read", nil)
 		w.do("GET", "/api-auth/currentUser/", "nobody", "").says(401, `{"detail":"Invalid token header. No credentials provided."}`)
+		for path, method := range map[string]string{"currentUser/": "GET", "invalidate-sessions": "POST", "revoke-token": "POST", "disconnect-backend": "POST"} {
+			a := w.do(method, "/api-auth/"+path, "third+email", `{"client_id":"partner"}`)
+			if a.Code != 403 || strings.Contains(a.Body.String(), "Demo@example.com") {
+				t.Errorf("%s by an application of others: %d %s", path, a.Code, a.Body)
+			}
+		}
 		w.as.issue("blind", w.account.ID, "write", map[string]any{"grant_id": ""})
 		w.log.take()
 		a = w.do("POST", "/api-auth/revoke-token", "blind", `{"client_id":"web"}`)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -64,18 +65,22 @@ func (s *Server) guard(a access) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// firstParty tells whether the request's token is of a client that the operator
-// vouches for: any other has what somebody allowed it, and not their account.
-func (s *Server) firstParty(ctx context.Context) (bool, error) {
-	client, err := s.store.Client(ctx, principal(ctx).ClientID)
+// firstParty tells whether the operator vouches for the client of a token: any
+// other has what somebody allowed it, and not their account.
+func (s *Server) firstParty(ctx context.Context, clientID string) (bool, error) {
+	client, err := s.store.Client(ctx, clientID)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && client.FirstParty, err
+	if err != nil {
+		return false, fmt.Errorf("read the token's client: %w", err)
+	}
+	return client.FirstParty, nil
 }
 
+// refuseOthers is what a token of any other client is answered; nil for ours.
 func (s *Server) refuseOthers(ctx context.Context) *problem {
-	ours, err := s.firstParty(ctx)
+	ours, err := s.firstParty(ctx, principal(ctx).ClientID)
 	switch {
 	case err != nil:
 		return asProblem(err)

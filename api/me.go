@@ -33,9 +33,9 @@ func (s *Server) showMe(ctx context.Context, _ *struct{}) (*meOutput, error) {
 	}
 	shown := newAccount(a)
 	if !principal(ctx).HasScope(store.ScopeEmail) {
-		ours, err := s.firstParty(ctx)
+		ours, err := s.firstParty(ctx, principal(ctx).ClientID)
 		if err != nil {
-			return nil, fmt.Errorf("read the client: %w", err)
+			return nil, err
 		}
 		if !ours {
 			shown.Email, shown.EmailVerified = nil, false

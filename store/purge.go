@@ -23,7 +23,6 @@ var purges = []struct{ name, table, set, where string }{
 	{"refresh_tokens", "refresh_tokens", "", "expires_at < $1"},
 	{"grants", "grants", "", "expires_at < $1"},
 	{"codes", "codes", "", "kept_until < $1"},
-	{"codes that nobody exchanged", "codes", "", "spent_at IS NULL AND expires_at < $1"},
 	{"one_time_links", "one_time_links", "", "expires_at < $1"},
 	{"limits", "limits", "", "expires_at < $1"},
 	{"replays", "replays", "", "expires_at < $1"},

@@ -53,7 +53,6 @@ CREATE TABLE codes (
     kept_until       timestamptz NOT NULL
 );
 CREATE INDEX codes_kept ON codes (kept_until);
-CREATE INDEX codes_unspent ON codes (expires_at) WHERE spent_at IS NULL;
 
 CREATE TABLE consents (
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
