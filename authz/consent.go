@@ -40,12 +40,7 @@ func (s *Server) askConsent(w http.ResponseWriter, a *authorization, in *store.S
 // consent serves POST /consent, where somebody allows what they were shown, or
 // not.
 func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
-	form, err := readForm(w, r)
-	if err != nil {
-		s.failPage(w, r, err)
-		return
-	}
-	t, err := s.readTicket(form.Get("ticket"))
+	form, t, err := s.readTicketForm(w, r)
 	if err != nil {
 		s.failPage(w, r, err)
 		return

@@ -41,12 +41,7 @@ func (s *Server) showForgot(w http.ResponseWriter, status int, t ticket, page pa
 
 // forgotPassword sends a link, and answers the same for any address.
 func (s *Server) forgotPassword(w http.ResponseWriter, r *http.Request) {
-	form, err := readForm(w, r)
-	if err != nil {
-		s.failPage(w, r, err)
-		return
-	}
-	t, err := s.readTicket(form.Get("ticket"))
+	form, t, err := s.readTicketForm(w, r)
 	if err != nil {
 		s.failPage(w, r, err)
 		return

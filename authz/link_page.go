@@ -68,12 +68,7 @@ func (s *Server) linkPage(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, err)
 		return
 	}
-	a, err := s.requestOf(r, t)
-	if err != nil {
-		s.failPage(w, r, err)
-		return
-	}
-	in, err := s.signedIn(r)
+	a, in, err := s.visitor(r, t)
 	if err != nil {
 		s.failPage(w, r, err)
 		return
@@ -99,12 +94,7 @@ func (s *Server) linkPage(w http.ResponseWriter, r *http.Request) {
 
 // decideLink serves POST /link. Whoever it is for, they were asked themselves.
 func (s *Server) decideLink(w http.ResponseWriter, r *http.Request) {
-	form, err := readForm(w, r)
-	if err != nil {
-		s.failPage(w, r, err)
-		return
-	}
-	t, err := s.readTicket(form.Get("ticket"))
+	form, t, err := s.readTicketForm(w, r)
 	if err != nil {
 		s.failPage(w, r, err)
 		return

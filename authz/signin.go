@@ -28,12 +28,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 
 // showSignIn fills in what does not depend on what was typed.
 func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, t ticket, page pages.SignIn) {
-	a, err := s.requestOf(r, t)
-	if err != nil {
-		s.failPage(w, r, err)
-		return
-	}
-	in, err := s.signedIn(r)
+	a, in, err := s.visitor(r, t)
 	if err != nil {
 		s.failPage(w, r, err)
 		return
@@ -60,12 +55,7 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 
 // signInByPassword checks what was typed, by the rules of the password grant.
 func (s *Server) signInByPassword(w http.ResponseWriter, r *http.Request) {
-	form, err := readForm(w, r)
-	if err != nil {
-		s.failPage(w, r, err)
-		return
-	}
-	t, err := s.readTicket(form.Get("ticket"))
+	form, t, err := s.readTicketForm(w, r)
 	if err != nil {
 		s.failPage(w, r, err)
 		return

@@ -57,12 +57,7 @@ func (s *Server) signInAt(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, err)
 		return
 	}
-	a, err := s.requestOf(r, t)
-	if err != nil {
-		s.failPage(w, r, err)
-		return
-	}
-	in, err := s.signedIn(r)
+	a, in, err := s.visitor(r, t)
 	if err != nil {
 		s.failPage(w, r, err)
 		return

@@ -46,12 +46,7 @@ func (s *Server) showSignUp(w http.ResponseWriter, r *http.Request, status int, 
 // signUpByMail checks what was typed and sends a mail. No account is made, and
 // nothing here depends on whether the address has one but the words of the mail.
 func (s *Server) signUpByMail(w http.ResponseWriter, r *http.Request) {
-	form, err := readForm(w, r)
-	if err != nil {
-		s.failPage(w, r, err)
-		return
-	}
-	t, err := s.readTicket(form.Get("ticket"))
+	form, t, err := s.readTicketForm(w, r)
 	if err != nil {
 		s.failPage(w, r, err)
 		return

@@ -10,6 +10,7 @@ import (
 	"github.com/ory/fosite"
 
 	"gatehouse/authz/pages"
+	"gatehouse/store"
 )
 
 // ticket is what goes with somebody through the pages: the request that brought
@@ -73,6 +74,27 @@ func (s *Server) readTicketOf(page, text string) (t ticket, err error) {
 		return ticket{}, &refusal{RFC6749Error: fosite.ErrInvalidRequest, reason: reasonExpired}
 	}
 	return t, nil
+}
+
+// readTicketForm reads the form of a page, with the ticket that it gives back.
+func (s *Server) readTicketForm(w http.ResponseWriter, r *http.Request) (url.Values, ticket, error) {
+	form, err := readForm(w, r)
+	if err != nil {
+		return nil, ticket{}, err
+	}
+	t, err := s.readTicket(form.Get("ticket"))
+	return form, t, err
+}
+
+// visitor is who comes to a page: the request that sent them and the session that
+// they have, each nil if there is none.
+func (s *Server) visitor(r *http.Request, t ticket) (*authorization, *store.SignedIn, error) {
+	a, err := s.requestOf(r, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := s.signedIn(r)
+	return a, in, err
 }
 
 // goTo sends the browser to one of our pages, with a ticket.
